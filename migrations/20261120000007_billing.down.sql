@@ -1,0 +1,4 @@
+SET LOCAL ROLE countersign_owner;
+DROP TABLE billing_history;
+DROP TABLE memberships;
+RESET ROLE;
