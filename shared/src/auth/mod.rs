@@ -1,0 +1,17 @@
+//! Who is asking: API keys and the operator's credential.
+//!
+//! The form of a key, the check of its secret, and the principal it stands for. What a principal may do on a given object
+//! is the business of the function that owns the object.
+
+mod authenticate;
+mod key;
+mod operator;
+mod principal;
+mod verifier;
+
+pub use authenticate::{authenticate, find_principal};
+pub(crate) use authenticate::{bearer, tenant_header};
+pub use key::{ApiKey, MalformedKey, MintedKey};
+pub use operator::OperatorCredential;
+pub use principal::{Environment, Principal, Role, Subject, UnknownName};
+pub use verifier::Verifier;

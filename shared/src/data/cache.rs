@@ -1,0 +1,217 @@
+//! Redis: fast answers that may vanish at any moment.
+//!
+//! Every wait is bounded by one short timeout, and no write without a time to live can be expressed: what nobody deletes
+//! goes by itself. Nothing here is the truth.
+
+use std::{future::Future, time::Duration};
+
+use futures_util::StreamExt as _;
+use redis::{
+    AsyncCommands as _, Client, RedisError,
+    aio::{ConnectionManager, ConnectionManagerConfig, PubSub},
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::config::RedisConfig;
+
+/// A connection to Redis that comes back by itself.
+#[derive(Clone)]
+pub struct Cache {
+    client: Client,
+    connection: ConnectionManager,
+    timeout: Duration,
+}
+
+/// Why the cache did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// The URL in the secret store is none; it is not shown, it may hold a password.
+    #[error("the Redis URL in the secret store is not a Redis URL")]
+    Url,
+    /// Redis is down, slow, or refused the command.
+    #[error("Redis did not answer: {0}")]
+    Redis(#[from] RedisError),
+    /// Redis did not answer within the configured time.
+    #[error("Redis did not answer in time")]
+    Timeout,
+    /// What is stored under the key is not the JSON that was asked for.
+    #[error("the cached value is not valid JSON of the expected shape")]
+    Json(#[from] serde_json::Error),
+}
+
+/// A time to live: at least one second, so that nothing is stored for ever by accident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ttl(u64);
+
+impl Ttl {
+    /// Whole seconds; zero becomes one.
+    #[must_use]
+    pub const fn seconds(seconds: u64) -> Self {
+        Self(if seconds == 0 { 1 } else { seconds })
+    }
+}
+
+impl Cache {
+    /// A cache that connects when it is first used.
+    ///
+    /// # Errors
+    /// The URL does not parse.
+    pub fn connect_lazy(url: &SecretString, config: &RedisConfig) -> Result<Self, CacheError> {
+        let client = Client::open(url.expose_secret()).map_err(|_| CacheError::Url)?;
+        let timeout = Duration::from_millis(config.timeout_ms);
+        let settings = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(timeout))
+            .set_response_timeout(Some(timeout))
+            .set_number_of_retries(1);
+        let connection =
+            ConnectionManager::new_lazy_with_config(client.clone(), settings).map_err(|_| CacheError::Url)?;
+        Ok(Self {
+            client,
+            connection,
+            timeout,
+        })
+    }
+
+    /// The value, or `None` when there is none.
+    ///
+    /// # Errors
+    /// Redis does not answer.
+    pub async fn get(&self, key: &str) -> Result<Option<String>, CacheError> {
+        self.bounded(self.connection.clone().get(key)).await
+    }
+
+    /// Stores a value for a while.
+    ///
+    /// # Errors
+    /// Redis does not answer.
+    pub async fn set(&self, key: &str, value: &str, ttl: Ttl) -> Result<(), CacheError> {
+        self.bounded(self.connection.clone().set_ex(key, value, ttl.0)).await
+    }
+
+    /// Removes a value and says whether it was there.
+    ///
+    /// # Errors
+    /// Redis does not answer.
+    pub async fn delete(&self, key: &str) -> Result<bool, CacheError> {
+        let removed: u64 = self.bounded(self.connection.clone().del(key)).await?;
+        Ok(removed > 0)
+    }
+
+    /// Whether there is a value.
+    ///
+    /// # Errors
+    /// Redis does not answer.
+    pub async fn exists(&self, key: &str) -> Result<bool, CacheError> {
+        self.bounded(self.connection.clone().exists(key)).await
+    }
+
+    /// Seconds to live; −2 when there is no such key, −1 when it would live for ever.
+    ///
+    /// # Errors
+    /// Redis does not answer.
+    pub async fn ttl(&self, key: &str) -> Result<i64, CacheError> {
+        // The integer as Redis gives it, not the crate's enum: the numbers are the documented interface.
+        let mut connection = self.connection.clone();
+        let mut command = redis::cmd("TTL");
+        command.arg(key);
+        self.bounded(command.query_async(&mut connection)).await
+    }
+
+    /// Counts up by one and returns the count. The time to live starts with the first count and is not extended.
+    ///
+    /// # Errors
+    /// Redis does not answer, or the key holds no number.
+    pub async fn incr(&self, key: &str, ttl: Ttl) -> Result<i64, CacheError> {
+        let mut connection = self.connection.clone();
+        let mut pipeline = redis::pipe();
+        // One transaction, so that no crash in between leaves a counter without a time to live.
+        pipeline
+            .atomic()
+            .cmd("SET")
+            .arg(key)
+            .arg(0)
+            .arg("EX")
+            .arg(ttl.0)
+            .arg("NX")
+            .ignore()
+            .incr(key, 1);
+        let (count,): (i64,) = self.bounded(pipeline.query_async(&mut connection)).await?;
+        Ok(count)
+    }
+
+    /// Stores a value as JSON for a while.
+    ///
+    /// # Errors
+    /// Redis does not answer, or the value has no JSON form.
+    pub async fn set_json(&self, key: &str, value: &impl Serialize, ttl: Ttl) -> Result<(), CacheError> {
+        self.set(key, &serde_json::to_string(value)?, ttl).await
+    }
+
+    /// The value from its JSON, or `None` when there is none.
+    ///
+    /// # Errors
+    /// Redis does not answer, or what is stored is not JSON of this shape.
+    pub async fn get_json<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, CacheError> {
+        match self.get(key).await? {
+            None => Ok(None),
+            Some(text) => Ok(Some(serde_json::from_str(&text)?)),
+        }
+    }
+
+    /// One round trip.
+    ///
+    /// # Errors
+    /// Redis does not answer.
+    pub async fn ping(&self) -> Result<(), CacheError> {
+        let mut connection = self.connection.clone();
+        self.bounded(async move { redis::cmd("PING").query_async::<String>(&mut connection).await })
+            .await?;
+        Ok(())
+    }
+
+    /// Wakes whoever is subscribed to the channel. Nothing is kept for those who are not.
+    ///
+    /// # Errors
+    /// Redis does not answer.
+    pub async fn publish(&self, channel: &str) -> Result<(), CacheError> {
+        self.bounded(self.connection.clone().publish(channel, "")).await
+    }
+
+    /// Listens on a channel over a connection of its own.
+    ///
+    /// # Errors
+    /// Redis does not answer.
+    pub async fn subscribe(&self, channel: &str) -> Result<Subscription, CacheError> {
+        self.bounded(async {
+            let mut messages = self.client.get_async_pubsub().await?;
+            messages.subscribe(channel).await?;
+            Ok(Subscription { messages })
+        })
+        .await
+    }
+
+    async fn bounded<T>(&self, command: impl Future<Output = Result<T, RedisError>>) -> Result<T, CacheError> {
+        // The connection's own time-outs do not cover the wait for a reconnection; this one covers everything.
+        match tokio::time::timeout(self.timeout, command).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(CacheError::Timeout),
+        }
+    }
+}
+
+/// A channel being listened on.
+pub struct Subscription {
+    messages: PubSub,
+}
+
+impl Subscription {
+    /// Returns when a message came, the subscription broke, or the time is over; which of them does not matter, since the
+    /// caller reads the truth again in any case. `false` means that it broke and waiting on it again is pointless.
+    pub async fn wait(&mut self, at_most: Duration) -> bool {
+        match tokio::time::timeout(at_most, self.messages.on_message().next()).await {
+            Ok(message) => message.is_some(),
+            Err(_) => true,
+        }
+    }
+}

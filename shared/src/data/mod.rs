@@ -1,0 +1,14 @@
+//! The two stores: Postgres, which is the truth, and Redis, which is not.
+//!
+//! Connections, the tenant transaction and the cache live here. No query of any domain may enter; those are in each
+//! function's `store`.
+
+mod cache;
+mod migrations;
+mod pool;
+mod tenant_tx;
+
+pub use cache::{Cache, CacheError, Subscription, Ttl};
+pub use migrations::{MIGRATOR, MigrationState, migration_state};
+pub use pool::{Database, DatabaseUrlError, is_unavailable};
+pub use tenant_tx::{TenantScope, TenantTx};

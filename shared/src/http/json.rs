@@ -1,0 +1,166 @@
+//! JSON bodies in and out.
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, Request},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{ApiError, ErrorCode, strict_json::parse_strict};
+
+/// 1 MiB.
+const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// A request body, strictly parsed, or an answer's body.
+#[derive(Debug, Clone)]
+pub struct Json<T>(pub T);
+
+/// 201 with the object.
+#[derive(Debug, Clone)]
+pub struct Created<T>(pub T);
+
+/// One object, or an array of them.
+#[derive(Debug, Clone)]
+pub enum OneOrMany<T> {
+    /// One.
+    One(T),
+    /// Several.
+    Many(Vec<T>),
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    /// Reads, parses and checks the body. An absent one is `{}`, which fails where a field is required.
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let is_json = has_json_content_type(&request);
+        let body = read(request).await?;
+        if body.is_empty() {
+            return from_value(json!({})).map(Self);
+        }
+        if !is_json {
+            return Err(ApiError::new(
+                ErrorCode::UnsupportedMediaType,
+                "The body must be application/json in UTF-8",
+            )
+            .with_details(json!({ "header": "Content-Type" })));
+        }
+        let value =
+            parse_strict(&body).map_err(|error| ApiError::validation(format!("The body is refused: {error}")))?;
+        from_value(value).map(Self)
+    }
+}
+
+async fn read(request: Request) -> Result<Vec<u8>, ApiError> {
+    let too_large = || {
+        ApiError::new(ErrorCode::PayloadTooLarge, "The body is over 1 MiB")
+            .with_details(json!({ "max_bytes": MAX_BODY_BYTES }))
+    };
+    match Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await {
+        Ok(body) => Ok(body.to_bytes().into()),
+        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(too_large()),
+        Err(_) => Err(ApiError::validation("The body could not be read")),
+    }
+}
+
+fn has_json_content_type(request: &Request) -> bool {
+    let mut values = request.headers().get_all(header::CONTENT_TYPE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return false;
+    };
+    let Ok(value) = value.to_str() else {
+        return false;
+    };
+    let mut parts = value.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let named_json =
+        essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
+    // RFC 8259 §8.1: JSON is UTF-8; a charset that says otherwise is a mistake worth telling.
+    let utf8 = parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    });
+    named_json && utf8
+}
+
+fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let message = error.inner().to_string();
+        let path = error.path().to_string();
+        let mut parts: Vec<&str> = if path == "." { Vec::new() } else { vec![&path] };
+        // For a missing or unknown field serde points at the object that lacks or has it, and names it in backticks.
+        if message.starts_with("missing field") || message.starts_with("unknown field") {
+            let named = message.split('`').nth(1).unwrap_or_default();
+            if !path.ends_with(named) || path == "." {
+                parts.push(named);
+            }
+        }
+        let field = parts.join(".");
+        let message = shortened(&message);
+        if field.is_empty() {
+            ApiError::validation(format!("The body is refused: {message}"))
+        } else {
+            ApiError::new(ErrorCode::ValidationError, format!("{field}: {message}"))
+                .with_details(json!({ "field": field }))
+        }
+    })
+}
+
+/// serde quotes the value it did not expect, however long.
+fn shortened(message: &str) -> String {
+    const LONGEST: usize = 200;
+    if message.chars().count() <= LONGEST {
+        return message.to_owned();
+    }
+    message.chars().take(LONGEST).chain(['…']).collect()
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => ([(header::CONTENT_TYPE, "application/json")], Body::from(body)).into_response(),
+            Err(error) => ApiError::internal(format!("an answer has no JSON form: {error}")).into_response(),
+        }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        let mut response = Json(self.0).into_response();
+        if response.status() == StatusCode::OK {
+            *response.status_mut() = StatusCode::CREATED;
+        }
+        response
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
+    /// By hand, because serde's untagged enums lose the path and the reason of a mistake.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either<T>(std::marker::PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Either<T> {
+            type Value = OneOrMany<T>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object or an array of objects")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, items: A) -> Result<Self::Value, A::Error> {
+                Vec::deserialize(serde::de::value::SeqAccessDeserializer::new(items)).map(OneOrMany::Many)
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, entries: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(serde::de::value::MapAccessDeserializer::new(entries)).map(OneOrMany::One)
+            }
+        }
+
+        deserializer.deserialize_any(Either(std::marker::PhantomData))
+    }
+}

@@ -1,0 +1,27 @@
+//! HTTP as the contract has it: one envelope for every error, extractors that answer in it, and the frame around every
+//! request.
+//!
+//! No route and no domain rule may enter.
+
+mod app;
+mod caller;
+mod cors;
+mod error;
+mod extract;
+mod frame;
+mod json;
+mod openapi;
+mod pages;
+mod request_id;
+mod strict_json;
+pub mod timestamp;
+
+pub use app::app;
+pub use caller::{Caller, OperatorAccess, roles};
+pub use error::{ApiError, ErrorBody, ErrorCode};
+pub use extract::{Path, PathSegment, Query, parse_uuid};
+pub use frame::RequestId;
+pub use json::{Created, Json, OneOrMany};
+pub use openapi::{PublicErrors, ReadErrors, WriteErrors};
+pub use pages::{Cursor, Page, PageSize};
+pub use strict_json::{StrictJsonError, parse_strict};

@@ -1,0 +1,171 @@
+//! Patterns of secrets, after the rules of gitleaks, with the product's own added.
+//!
+//! A pattern takes all the characters a secret of its kind could go on with, so that no tail of one is left behind. The
+//! class of characters in front is written out: there is no look-behind in linear-time matching, and a `\b` would miss
+//! `key_sk_live_…`.
+
+use std::{ops::Range, sync::LazyLock};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use regex::Regex;
+
+use super::{cards, keys};
+
+/// One kind of secret and how it is recognised.
+pub(super) struct Rule {
+    pub(super) name: &'static str,
+    finder: Finder,
+}
+
+enum Finder {
+    /// The group `secret` of a match is what is hidden; without one, all of it.
+    Pattern {
+        pattern: Regex,
+        holds: Check,
+    },
+    Function(fn(&str) -> Vec<Range<usize>>),
+}
+
+/// A last look at the secret, and at the group `name` where the pattern has one.
+type Check = fn(secret: &str, name: &str) -> bool;
+
+/// In the order in which they are tried: what says most about the secret comes first.
+const PATTERNS: &[(&str, &str, Check)] = &[
+    // A key that was cut off is as secret as a whole one.
+    (
+        "private-key",
+        r"-----BEGIN[ A-Z0-9_-]{0,100}PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END[ A-Z0-9_-]{0,100}PRIVATE KEY(?: BLOCK)?-----|\z)",
+        always,
+    ),
+    (
+        "aws-access-key-id",
+        r"(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16,}",
+        always,
+    ),
+    (
+        "github-token",
+        r"(?:gh[pousr]_[0-9A-Za-z]{36}|github_pat_[0-9A-Za-z_]{22})[0-9A-Za-z_]*",
+        always,
+    ),
+    ("gitlab-token", r"glpat-[0-9A-Za-z_-]{20,}", always),
+    (
+        "slack-token",
+        r"(?:xox[abeoprs]-[0-9A-Za-z-]{10,}|xapp-[0-9]-[0-9A-Za-z-]{10,})",
+        always,
+    ),
+    (
+        "slack-webhook",
+        r"hooks\.slack\.com/(?:services|workflows|triggers)/(?<secret>[0-9A-Za-z+/_-]{20,})",
+        always,
+    ),
+    (
+        "stripe-key",
+        r"(?:\A|[^0-9A-Za-z])(?<secret>(?:sk|rk)_(?:test|live|prod)_[0-9A-Za-z_]{10,})",
+        always,
+    ),
+    ("google-api-key", r"AIza[0-9A-Za-z_-]{35,}", always),
+    ("anthropic-api-key", r"sk-ant-[0-9A-Za-z_-]{20,}", always),
+    (
+        "openai-api-key",
+        r"(?:\A|[^0-9A-Za-z])(?<secret>sk-(?:(?:proj|svcacct|admin)-[0-9A-Za-z_-]{20,}|[0-9A-Za-z]{20}T3BlbkFJ[0-9A-Za-z]{20,}))",
+        always,
+    ),
+    ("npm-token", r"npm_[0-9A-Za-z]{36,}", always),
+    ("pypi-token", r"pypi-AgEIcHlwaS5vcmc[0-9A-Za-z_-]{50,}", always),
+    (
+        "jwt",
+        r"eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]*\.[0-9A-Za-z_-]*(?:\.[0-9A-Za-z_-]*){0,2}",
+        always,
+    ),
+    (
+        "countersign-api-key",
+        r"(?:\A|[^0-9A-Za-z])(?<secret>cs_[a-z]{2,16}_[0-9A-Za-z]{8,}_[0-9A-Za-z_]{20,})",
+        always,
+    ),
+    (
+        "countersign-token",
+        r"(?:\A|[^0-9A-Za-z])(?<secret>cst_[0-9A-Za-z_-]{32,})",
+        always,
+    ),
+    (
+        "webhook-secret",
+        r"(?:\A|[^0-9A-Za-z])(?<secret>whsec_[0-9A-Za-z+/_-]{16,}={0,2})",
+        always,
+    ),
+    (
+        "bearer-token",
+        r"(?:\A|[^0-9A-Za-z])(?i-u:bearer)[ \t]+(?<secret>[0-9A-Za-z._~+/-]{8,}=*)",
+        |secret, _| secret.len() >= 20 || secret.bytes().any(|byte| byte.is_ascii_digit()),
+    ),
+    (
+        "basic-credentials",
+        r"(?:\A|[^0-9A-Za-z])(?i-u:basic)[ \t]+(?<secret>[0-9A-Za-z+/]{4,}={0,2})",
+        |secret, _| {
+            STANDARD_NO_PAD
+                .decode(secret.trim_end_matches('='))
+                .is_ok_and(|pair| pair.contains(&b':'))
+        },
+    ),
+    // Up to the last @ of the authority, for passwords that hold one unescaped.
+    (
+        "url-password",
+        r#"://[^ \t\r\n/?\#:@"'<>]*:(?<secret>[^ \t\r\n/?\#"'<>]+)@"#,
+        |secret, _| !is_marker(secret),
+    ),
+    // `PGPASSWORD=…`, `--token=…`, `?access_token=…`
+    (
+        "assigned-secret",
+        r#"(?<name>[A-Za-z][0-9A-Za-z_.-]{1,63})=\\*["']?(?<secret>(?:[^ \t\r\n"'&;,|<>\\]|\\[^ \t\r\n"'])+)"#,
+        |secret, name| !is_marker(secret) && keys::sensitive_word(name).is_some(),
+    ),
+];
+
+// Compiled once a process: constant, and too slow to do for every call.
+static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+    let patterns = PATTERNS.iter().map(|&(name, pattern, holds)| {
+        let pattern = Regex::new(pattern).expect("every pattern of the table compiles");
+        Rule {
+            name,
+            finder: Finder::Pattern { pattern, holds },
+        }
+    });
+    patterns
+        .chain([Rule {
+            name: cards::NAME,
+            finder: Finder::Function(cards::spans),
+        }])
+        .collect()
+});
+
+/// Every rule, in the order of the table.
+pub(super) fn all() -> impl Iterator<Item = &'static Rule> {
+    RULES.iter()
+}
+
+impl Rule {
+    /// Where secrets of this kind stand in a text, in order and apart.
+    pub(super) fn spans(&self, text: &str) -> Vec<Range<usize>> {
+        match &self.finder {
+            Finder::Function(find) => find(text),
+            Finder::Pattern { pattern, holds } => pattern
+                .captures_iter(text)
+                .filter_map(|captures| {
+                    let secret = captures.name("secret").or_else(|| captures.get(0))?;
+                    let name = captures.name("name").map_or("", |name| name.as_str());
+                    holds(secret.as_str(), name).then(|| secret.range())
+                })
+                .collect(),
+        }
+    }
+}
+
+fn always(_secret: &str, _name: &str) -> bool {
+    true
+}
+
+/// Whether the text is a replacement that was put here before.
+fn is_marker(text: &str) -> bool {
+    text.strip_prefix(super::MARKER_START)
+        .and_then(|rest| rest.strip_suffix(']'))
+        .is_some_and(|rule| rule.bytes().all(|byte| matches!(byte, b':' | b'-' | b'a'..=b'z')))
+}

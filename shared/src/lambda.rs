@@ -1,0 +1,269 @@
+//! The runtime: the only room that knows Lambda.
+//!
+//! Everything else is an [`axum::Router`] or a future, and is tested as one. No event, however malformed, ends the process
+//! or is answered in another form than the contract's.
+
+mod event;
+
+use std::{convert::Infallible, fmt, future::Future, panic::AssertUnwindSafe};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Request, Uri,
+        header::{CACHE_CONTROL, CONTENT_TYPE, HOST, SET_COOKIE},
+        uri::PathAndQuery,
+    },
+    response::Response,
+};
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt as _;
+use http_body_util::BodyExt as _;
+use lambda_http::{
+    Adapter, LambdaEvent, RequestExt as _, aws_lambda_events::apigw::ApiGatewayV2httpRequest, request::LambdaRequest,
+    request::RequestContext,
+};
+use lambda_runtime::service_fn;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tower::{Service as _, ServiceExt as _};
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{
+    config::{Config, TelemetryConfig},
+    context::{AppContext, Clock, Duty},
+    http::{ApiError, ErrorCode},
+    telemetry,
+};
+
+pub use event::Refusal;
+
+/// The address that the gateway saw the request come from; not what the client claims in `X-Forwarded-For`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceAddress(pub String);
+
+/// The id that Lambda gave this invocation; the lines of its platform log carry it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LambdaRequestId(pub String);
+
+/// What the runtime ends with.
+pub type Error = lambda_runtime::Error;
+
+/// The whole life of an HTTP function: settings, logging, connections, then requests until the environment ends.
+///
+/// # Errors
+/// Settings or secrets that are missing or wrong, all of them at once and none with its value; or the runtime API of Lambda
+/// cannot be reached.
+///
+/// # Panics
+/// As [`serve`].
+pub async fn run_http(duty: Duty, routes: OpenApiRouter<AppContext>) -> Result<(), Error> {
+    let ctx = start(duty).await?;
+    serve(crate::http::app(ctx, routes).0).await
+}
+
+/// The context of a function, from its environment.
+///
+/// # Errors
+/// As [`run_http`].
+pub async fn start(duty: Duty) -> Result<AppContext, Error> {
+    let started = match Config::from_env() {
+        Ok(config) => {
+            telemetry::init(&config.telemetry);
+            AppContext::connect(config, duty).await.map_err(Error::from)
+        }
+        Err(mistakes) => {
+            telemetry::init(&TelemetryConfig {
+                log_level: "info".to_owned(),
+            });
+            Err(mistakes.into())
+        }
+    };
+    started.inspect_err(|mistakes| tracing::error!(%mistakes, "the function does not start"))
+}
+
+/// Answers the requests of an HTTP API (payload format 2.0) with `router` until the environment ends.
+///
+/// Requests carry [`LambdaRequestId`] and, where the gateway tells it, [`SourceAddress`] as extensions. The path reaches
+/// the router percent-encoded and otherwise as it was sent: nothing resolves `..` on the way. The API has to use the
+/// stage `$default`, because any other would stand in the path.
+///
+/// # Errors
+/// The runtime API of Lambda cannot be reached.
+///
+/// # Panics
+/// Outside of Lambda or an emulator, which set the variables `AWS_LAMBDA_*`.
+pub async fn serve(router: Router) -> Result<(), Error> {
+    lambda_runtime::run(service_fn(move |event| answer(router.clone(), event))).await
+}
+
+/// One firing of a schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invocation {
+    /// When Lambda will end the invocation; `None` where an emulator does not say.
+    pub deadline: Option<DateTime<Utc>>,
+    /// The id that Lambda gave this invocation.
+    pub request_id: String,
+}
+
+/// Calls `work` for every scheduled event until the environment ends. What `work` returns is the invocation's result; its
+/// error, or its panic, is the invocation's failure and leaves the process running.
+///
+/// # Errors
+/// The runtime API of Lambda cannot be reached.
+///
+/// # Panics
+/// Outside of Lambda or an emulator, which set the variables `AWS_LAMBDA_*`.
+pub async fn run_scheduled<F, Fut>(mut work: F) -> Result<(), Error>
+where
+    F: FnMut(Invocation) -> Fut,
+    Fut: Future<Output = Result<Value, Error>>,
+{
+    let each = move |event: LambdaEvent<Value>| {
+        let LambdaEvent { context, .. } = event;
+        work(Invocation {
+            deadline: plausible_deadline(context.deadline),
+            request_id: context.request_id,
+        })
+    };
+    lambda_runtime::run(service_fn(each)).await
+}
+
+/// cargo-lambda's emulator names a deadline in January 1970; a deadline before this product existed is none.
+fn plausible_deadline(epoch_ms: u64) -> Option<DateTime<Utc>> {
+    const EARLIEST_EPOCH_MS: i64 = 1_600_000_000_000;
+    let epoch_ms = i64::try_from(epoch_ms)
+        .ok()
+        .filter(|&epoch_ms| epoch_ms >= EARLIEST_EPOCH_MS)?;
+    DateTime::from_timestamp_millis(epoch_ms)
+}
+
+/// Answers one event, whatever it holds.
+async fn answer(router: Router, event: LambdaEvent<Value>) -> Result<impl Serialize + fmt::Debug + use<>, Infallible> {
+    let LambdaEvent { payload, context } = event;
+    let request_id = event::request_id(&payload).unwrap_or(&context.request_id).to_owned();
+    let sanitised = event::sanitise(payload)
+        .and_then(|payload| serde_json::from_value::<ApiGatewayV2httpRequest>(payload).map_err(|_| Refusal::NotHttp));
+    let refusal = sanitised.as_ref().err().copied();
+    // A refusal passes through the adapter too, as the answer to an empty request: only it can write a gateway's answer.
+    let request = LambdaRequest::ApiGatewayV2(sanitised.unwrap_or_default());
+
+    let inner = service_fn(move |request: lambda_http::Request| {
+        let (router, request_id) = (router.clone(), request_id.clone());
+        async move {
+            let response = match refusal {
+                Some(refusal) => refusal_response(refusal, &request_id),
+                None => respond(router, enter(request), &request_id).await,
+            };
+            Ok::<_, Infallible>(response)
+        }
+    });
+    Adapter::from(inner).call(LambdaEvent::new(request, context)).await
+}
+
+/// The request as the router sees it.
+fn enter(request: lambda_http::Request) -> Request<Body> {
+    let invocation = request
+        .lambda_context_ref()
+        .map(|context| LambdaRequestId(context.request_id.clone()));
+    let (host, address) = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(gateway)) => (gateway.domain_name.clone(), gateway.http.source_ip.clone()),
+        _ => (None, None),
+    };
+    // The adapter's own URI went through a URL parser, which resolves `..` and drops what it thinks superfluous.
+    let target = match request.uri().query() {
+        Some(query) => format!("{}?{query}", request.raw_http_path()),
+        None => request.raw_http_path().to_owned(),
+    };
+
+    let (mut parts, body) = request.into_parts();
+    if let Ok(target) = PathAndQuery::try_from(target) {
+        parts.uri = Uri::from(target);
+    }
+    if let Some(host) = host.and_then(|host| HeaderValue::try_from(host).ok()) {
+        parts.headers.insert(HOST, host);
+    }
+    if let Some(invocation) = invocation {
+        parts.extensions.insert(invocation);
+    }
+    if let Some(address) = address {
+        parts.extensions.insert(SourceAddress(address));
+    }
+    let body = match body {
+        lambda_http::Body::Text(text) => Body::from(text),
+        lambda_http::Body::Binary(bytes) => Body::from(bytes),
+        _ => Body::empty(),
+    };
+    Request::from_parts(parts, body)
+}
+
+/// The router's answer, whole; 500 when it panics or its body breaks off.
+async fn respond(router: Router, request: Request<Body>, request_id: &str) -> Response {
+    let whole = async {
+        let (mut parts, body) = router
+            .oneshot(request)
+            .await
+            .unwrap_or_else(|never| match never {})
+            .into_parts();
+        parts.headers = single_valued(&parts.headers);
+        // The adapter panics on a body that fails, so it is given one that cannot.
+        let body = body.collect().await?.to_bytes();
+        Ok::<_, axum::Error>(Response::from_parts(parts, Body::from(body)))
+    };
+    match AssertUnwindSafe(whole).catch_unwind().await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => failure(request_id, "the body of an answer broke off"),
+        // The panic hook has written the message and the place.
+        Err(_) => failure(request_id, "a handler panicked"),
+    }
+}
+
+/// Folds repeated headers into one (RFC 9110 §5.3), because the adapter passes on only the first, and leaves out values
+/// that are not text, because on those it gives up the whole process. `Set-Cookie` cannot be folded and travels apart.
+fn single_valued(headers: &HeaderMap) -> HeaderMap {
+    let mut folded = HeaderMap::with_capacity(headers.keys_len());
+    for name in headers.keys() {
+        let text = headers.get_all(name).iter().filter(|value| value.to_str().is_ok());
+        if name == SET_COOKIE {
+            folded.extend(text.map(|value| (SET_COOKIE, value.clone())));
+            continue;
+        }
+        let values: Vec<&[u8]> = text.map(HeaderValue::as_bytes).collect();
+        if let (false, Ok(value)) = (values.is_empty(), HeaderValue::from_bytes(&values.join(&b", "[..]))) {
+            folded.insert(name, value);
+        }
+    }
+    folded
+}
+
+/// The answer to an event that the router cannot be asked about: 400 `VALIDATION_ERROR` in the contract's envelope.
+#[must_use]
+pub fn refusal_response(refusal: Refusal, request_id: &str) -> Response {
+    tracing::warn!(request_id, field = refusal.field(), "refused an event: {refusal}");
+    let error = ApiError::new(ErrorCode::ValidationError, refusal.to_string());
+    envelope(&error.with_details(json!({ "field": refusal.field() })), request_id)
+}
+
+fn failure(request_id: &str, cause: &str) -> Response {
+    tracing::error!(request_id, cause, "a request failed");
+    envelope(&ApiError::internal(cause), request_id)
+}
+
+/// An error outside of the router, where there is neither a frame to put it into its envelope nor a context with a clock.
+fn envelope(error: &ApiError, request_id: &str) -> Response {
+    let body = json!(error.body(Clock::system().now(), request_id));
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = error.code().status();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests;

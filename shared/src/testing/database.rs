@@ -1,0 +1,195 @@
+//! A database per test, copied from a migrated template.
+
+use std::str::FromStr as _;
+
+use sha2::{Digest as _, Sha256};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use uuid::Uuid;
+
+use crate::data::MIGRATOR;
+
+/// Roles that connect, all with the same password: the cluster belongs to the tests alone.
+const LOGINS: [&str; 4] = [
+    "countersign_migrator",
+    "countersign_app",
+    "countersign_sweeper",
+    "countersign_auditor",
+];
+const PASSWORD: &str = "countersign-tests";
+
+/// One test's own database; dropped with it.
+pub struct TestDatabase {
+    name: String,
+    server: PgConnectOptions,
+    owned: bool,
+}
+
+impl TestDatabase {
+    /// Copies the template, making it first if this cluster has none for these migrations.
+    pub async fn create() -> Self {
+        let server = server();
+        let mut connection = server.connect().await.expect("the test Postgres answers");
+        let template = template(&server, &mut connection).await;
+        let name = format!("test_{}", Uuid::from_u128(u128::from_be_bytes(rand_bytes())).simple());
+        run(
+            &mut connection,
+            format!("CREATE DATABASE {name} TEMPLATE {template} OWNER countersign_migrator"),
+        )
+        .await;
+        connection.close().await.expect("closed");
+        Self {
+            name,
+            server,
+            owned: true,
+        }
+    }
+
+    /// An empty database, not even migrated.
+    pub async fn create_empty() -> Self {
+        let server = server();
+        let mut connection = server.connect().await.expect("the test Postgres answers");
+        template(&server, &mut connection).await;
+        let name = format!("test_{}", Uuid::from_u128(u128::from_be_bytes(rand_bytes())).simple());
+        run(
+            &mut connection,
+            format!("CREATE DATABASE {name} OWNER countersign_migrator"),
+        )
+        .await;
+        connection.close().await.expect("closed");
+        Self {
+            name,
+            server,
+            owned: true,
+        }
+    }
+
+    /// The same database, not dropped with this value.
+    pub(super) fn borrowed(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            server: self.server.clone(),
+            owned: false,
+        }
+    }
+
+    /// The URL for a role that may connect.
+    #[must_use]
+    pub fn url(&self, role: &str) -> String {
+        let (host, port) = (self.server.get_host(), self.server.get_port());
+        format!("postgres://{role}:{PASSWORD}@{host}:{port}/{}", self.name)
+    }
+
+    /// A pool as the superuser, who sees past row-level security.
+    #[must_use]
+    pub fn superuser(&self) -> PgPool {
+        PgPoolOptions::new()
+            .max_connections(2)
+            .connect_lazy_with(self.server.clone().database(&self.name))
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        if !self.owned {
+            return;
+        }
+        let (server, name) = (self.server.clone(), self.name.clone());
+        // A thread with a runtime of its own, since the test's is already inside a block_on.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                let mut connection = server.connect().await.expect("the test Postgres answers");
+                run(&mut connection, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+            });
+        });
+        // A test that stopped its server on purpose leaves its database behind; the next `make test` starts afresh.
+        let _ = dropped.join();
+    }
+}
+
+fn server() -> PgConnectOptions {
+    let url = std::env::var("TEST_DATABASE_URL").expect("TEST_DATABASE_URL is set: run the tests with `make test`");
+    PgConnectOptions::from_str(&url).expect("TEST_DATABASE_URL is a Postgres URL")
+}
+
+fn rand_bytes() -> [u8; 16] {
+    crate::context::Random::from_os().bytes()
+}
+
+async fn run(connection: &mut PgConnection, sql: String) {
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(connection)
+        .await
+        .expect("the statement runs");
+}
+
+/// The name of the migrated template, one per content of `migrations/`.
+async fn template(server: &PgConnectOptions, connection: &mut PgConnection) -> String {
+    let mut content = Sha256::new();
+    for migration in MIGRATOR.iter() {
+        content.update(&migration.checksum);
+    }
+    let name = format!("countersign_template_{}", &hex::encode(content.finalize())[..16]);
+    // Test processes start side by side; one of them makes the template. A session lock, because CREATE DATABASE cannot
+    // run in a transaction.
+    run(
+        connection,
+        "SELECT pg_advisory_lock(hashtextextended('countersign.template', 0))".to_owned(),
+    )
+    .await;
+    let ready: Option<bool> = sqlx::query_scalar("SELECT datistemplate FROM pg_database WHERE datname = $1")
+        .bind(&name)
+        .fetch_optional(&mut *connection)
+        .await
+        .expect("the catalogue answers");
+    if ready != Some(true) {
+        if ready.is_some() {
+            run(connection, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+        }
+        make_template(server, connection, &name).await;
+    }
+    run(
+        connection,
+        "SELECT pg_advisory_unlock(hashtextextended('countersign.template', 0))".to_owned(),
+    )
+    .await;
+    name
+}
+
+async fn make_template(server: &PgConnectOptions, connection: &mut PgConnection, name: &str) {
+    for role in LOGINS {
+        run(
+            connection,
+            format!(
+                "DO $$ BEGIN
+                     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN CREATE ROLE {role}; END IF;
+                 END $$;
+                 ALTER ROLE {role} LOGIN PASSWORD '{PASSWORD}'"
+            ),
+        )
+        .await;
+    }
+    run(connection, "ALTER ROLE countersign_migrator CREATEROLE".to_owned()).await;
+    run(connection, format!("CREATE DATABASE {name} OWNER countersign_migrator")).await;
+    // As the migrator itself, so that the tests show that its rights are enough.
+    let mut migrator = server
+        .clone()
+        .username("countersign_migrator")
+        .password(PASSWORD)
+        .database(name)
+        .connect()
+        .await
+        .expect("the migrator connects");
+    MIGRATOR
+        .run_direct(None, &mut migrator, false)
+        .await
+        .expect("the migrations run");
+    migrator.close().await.expect("closed");
+    run(connection, format!("ALTER DATABASE {name} IS_TEMPLATE true")).await;
+}

@@ -1,0 +1,21 @@
+//! What tests need of the real servers: a database of their own, seeded tenants, a clock they own, and a client of a
+//! router. Only under the feature `testing`, which no deployed binary enables.
+//!
+//! Every test that starts a stack gets its own database, copied from a migrated template, and drops it at its end.
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot set itself up has failed"
+)]
+
+mod client;
+mod clock;
+mod database;
+mod stack;
+mod tenants;
+
+pub use client::{Answer, TestClient, TestRequest};
+pub use clock::TestClock;
+pub use database::TestDatabase;
+pub use stack::TestStack;
+pub use tenants::{TestKey, TestTenant};

@@ -1,0 +1,137 @@
+//! The context of a function, on the test's own database and the tests' Redis.
+
+use std::{sync::Arc, time::Duration};
+
+use secrecy::SecretString;
+use sqlx::PgPool;
+
+use super::{TestClient, TestClock, TestDatabase, TestTenant};
+use crate::{
+    auth::{OperatorCredential, Verifier},
+    config::Config,
+    context::{AppContext, Ids, Random},
+    data::{Cache, Database},
+    secrets::Secrets,
+};
+
+/// The operator's credential in every test.
+const OPERATOR: &str = "operator-credential-of-the-tests";
+
+/// Everything one test needs.
+pub struct TestStack {
+    /// A context as the role `countersign_app`.
+    pub ctx: AppContext,
+    /// A context as the role `countersign_sweeper`.
+    pub sweeper: AppContext,
+    /// The clock of both.
+    pub clock: TestClock,
+    /// Dropped last, after the pools.
+    pub database: TestDatabase,
+}
+
+impl TestStack {
+    /// Starts a stack with the default settings, but a cheap bcrypt and a pool that races can use.
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same with some variables set as given.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        let database = TestDatabase::create().await;
+        Self::on(database, settings)
+    }
+
+    /// A stack on an existing database.
+    #[must_use]
+    pub fn on(database: TestDatabase, settings: &[(&str, &str)]) -> Self {
+        let redis_url = std::env::var("TEST_REDIS_URL").expect("TEST_REDIS_URL is set: run the tests with `make test`");
+        let clock = TestClock::default();
+        let lookup = |role: &str| {
+            let mut variables: Vec<(String, String)> = [
+                ("AUTH_BCRYPT_COST", "4"),
+                ("DATABASE_MAX_CONNECTIONS", "8"),
+                ("REDIS_TIMEOUT_MS", "2000"),
+                ("DATABASE_URL", &database.url("countersign_app")),
+                ("SWEEPER_DATABASE_URL", &database.url("countersign_sweeper")),
+                ("ADMIN_DATABASE_URL", &database.url("countersign_migrator")),
+                ("REDIS_URL", &redis_url),
+                ("ADMIN_API_KEY", OPERATOR),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+            for (name, value) in settings {
+                variables.retain(|(known, _)| known != name);
+                variables.push(((*name).to_owned(), (*value).to_owned()));
+            }
+            context(role, variables, &clock)
+        };
+        Self {
+            ctx: lookup("DATABASE_URL"),
+            sweeper: lookup("SWEEPER_DATABASE_URL"),
+            clock,
+            database,
+        }
+    }
+
+    /// Another process on the same database and Redis: nothing remembered, connections of its own. It must not outlive
+    /// the stack it was made from, which owns the database.
+    #[must_use]
+    pub fn on_same_servers(other: &Self) -> Self {
+        Self::on(other.database.borrowed(), &[])
+    }
+
+    /// The operator's credential.
+    #[must_use]
+    pub fn operator(&self) -> &'static str {
+        OPERATOR
+    }
+
+    /// A pool as the superuser on the test's database, to look behind the product's back.
+    #[must_use]
+    pub fn owner_pool(&self) -> PgPool {
+        self.database.superuser()
+    }
+
+    /// A fresh tenant with one key of each kind and two approvers.
+    pub async fn tenant(&self) -> TestTenant {
+        TestTenant::create(self).await
+    }
+
+    /// A fresh tenant's id, for tests that need no keys.
+    pub async fn new_tenant(&self) -> uuid::Uuid {
+        self.tenant().await.id
+    }
+
+    /// A client of a function's router.
+    #[must_use]
+    pub fn client(&self, router: axum::Router) -> TestClient {
+        TestClient::new(router)
+    }
+}
+
+fn context(database_variable: &str, variables: Vec<(String, String)>, clock: &TestClock) -> AppContext {
+    let lookup = move |name: &str| {
+        variables
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
+            .filter(|value| !value.is_empty())
+    };
+    let config = Config::from_lookup(&lookup).expect("the test's settings are valid");
+    let url = |name: &str| SecretString::from(lookup(name).expect("the URL is set"));
+    let db = Database::connect_lazy(&url(database_variable), &config.database).expect("a Postgres URL");
+    let cache = Cache::connect_lazy(&url("REDIS_URL"), &config.redis).expect("a Redis URL");
+    let (clock, random) = (clock.clock(), Random::from_os());
+    let operator = lookup("ADMIN_API_KEY").map(|key| OperatorCredential::new(&key.into()).expect("long enough"));
+    AppContext {
+        ids: Ids::new(clock.clone(), random.clone()),
+        verifier: Verifier::new(&config.auth, cache.clone(), clock.clone()),
+        secrets: Secrets::from_lookup(lookup, Duration::from_mins(1)),
+        config: Arc::new(config),
+        clock,
+        random,
+        db,
+        cache,
+        operator,
+    }
+}
