@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# The product as a client meets it: through `cargo lambda watch`, over HTTP, on the test servers.
+#
+#     scripts/e2e.sh                    every check in scripts/e2e/
+#     scripts/e2e.sh some command …     that command instead, with the same stack around it
+#
+# COUNTERSIGN_URL, the seeded keys and cargo-lambda are in the environment of what runs.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+if [[ -z ${TEST_DATABASE_URL:-} ]]; then
+    exec scripts/test.py scripts/e2e.sh "$@"
+fi
+if [[ -z ${COUNTERSIGN_LIVE:-} ]]; then
+    exec scripts/live.py scripts/e2e.sh "$@"
+fi
+if [[ $# -gt 0 ]]; then
+    exec "$@"
+fi
+
+for check in readme gateway schedule; do
+    printf -- '-- %s\n' "$check"
+    python3 "scripts/e2e/$check.py"
+done
+printf -- '-- the demo\n'
+exec "${CARGO_TARGET_DIR:-target}/debug/countersign" demo --keys-file "$COUNTERSIGN_KEYS_FILE"

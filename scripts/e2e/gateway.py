@@ -1,0 +1,112 @@
+"""What only a real gateway and a real runtime can show: routing, methods, odd requests, CORS, and many at once."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import http.client
+import json
+import os
+import sys
+import urllib.parse
+
+URL = urllib.parse.urlsplit(os.environ["COUNTERSIGN_URL"])
+TENANT = os.environ["ACME_TENANT"]
+
+
+def ask(method, path, *, key=None, body=None, headers=None):
+    sent = {"content-type": "application/json", **(headers or {})}
+    if key:
+        sent |= {"authorization": f"Bearer {os.environ[key]}", "x-tenant-id": TENANT}
+    connection = http.client.HTTPConnection(URL.hostname, URL.port, timeout=60)
+    try:
+        connection.request(method, path, None if body is None else json.dumps(body), sent)
+        response = connection.getresponse()
+        return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+    finally:
+        connection.close()
+
+
+def expect_error(answer, status, code):
+    got, headers, body = answer
+    error = json.loads(body)
+    assert (got, error["error"]["code"], error["success"]) == (status, code, False), (got, body)
+    assert error["meta"]["request_id"] == headers["x-request-id"], headers
+    assert headers["cache-control"] == "no-store", headers
+
+
+def routing():
+    for path in ("/", "/nowhere", "/api/v2", "/api/v1/approvals/x/y/z", "/health/x"):
+        expect_error(ask("GET", path), 404, "NOT_FOUND")
+    for method, path in (("DELETE", "/health"), ("PUT", "/api/v1/approvals"), ("POST", "/api/v1/audit/events/x"), ("PATCH", "/api/v1")):
+        expect_error(ask(method, path), 405, "METHOD_NOT_ALLOWED")
+    expect_error(ask("GET", "/api/v1/approvals"), 400, "MISSING_TENANT_ID")
+    expect_error(ask("GET", "/api/v1/approvals", headers={"x-tenant-id": TENANT}), 401, "UNAUTHORIZED")
+    status, _, body = ask("HEAD", "/health")
+    assert (status, body) == (200, b""), (status, body)
+
+
+def odd_requests():
+    # lambda_http alone would panic on these, and take the process with it.
+    for host in ("[", "a b", "x:99999", "%"):
+        status, _, _ = ask("GET", "/health", headers={"host": host})
+        assert status in (200, 400), (host, status)
+    status, _, _ = ask("GET", "/health?a=%zz&b=%C3%28", headers={"x-forwarded-proto": "::"})
+    assert status == 200, status
+    status, _, body = ask("GET", "/api/v1/audit/events/odd%20id%3F%23%25", key="ACME_AUDITOR_KEY")
+    assert status == 404, (status, body)
+
+
+def cors():
+    preflight = {"access-control-request-method": "POST"}
+    status, headers, _ = ask("OPTIONS", "/api/v1/approvals", headers={"origin": "http://localhost:5173", **preflight})
+    assert (status, headers.get("access-control-allow-origin")) == (204, "http://localhost:5173"), headers
+    for origin in ("http://evil.example", "http://localhost:5174"):
+        status, headers, _ = ask("OPTIONS", "/api/v1/approvals", headers={"origin": origin, **preflight})
+        assert (status, headers.get("access-control-allow-origin")) == (204, None), headers
+        _, headers, _ = ask("GET", "/health", headers={"origin": origin})
+        assert "access-control-allow-origin" not in headers, headers
+
+
+def races():
+    """Two people approve the same request at once, through separate processes; then one approves while one denies."""
+    pairs = 20
+
+    def press(request, verb, key):
+        status, _, body = ask("POST", f"/api/v1/approvals/{request}/{verb}", key=key, body={})
+        return verb, status, json.loads(body)
+
+    def pair(required, verbs):
+        body = {"tool_call": {"tool": "deploy", "arguments": {}}, "reason": "race", "required_approvals": required}
+        status, _, made = ask("POST", "/api/v1/approvals", key="ACME_AGENT_KEY", body=body)
+        assert status == 201, made
+        request = json.loads(made)["id"]
+        with concurrent.futures.ThreadPoolExecutor(2) as people:
+            keys = ("ACME_APPROVER_KEY", "ACME_SECOND_APPROVER_KEY")
+            answers = list(people.map(lambda pressed: press(request, *pressed), zip(verbs, keys)))
+        _, _, final = ask("GET", f"/api/v1/approvals/{request}", key="ACME_AUDITOR_KEY")
+        return answers, json.loads(final)["status"]
+
+    for _ in range(pairs):
+        answers, final = pair(2, ("approve", "approve"))
+        assert final == "APPROVED" and all(status == 200 for _, status, _ in answers), (answers, final)
+        assert [body["status"] for _, _, body in answers].count("APPROVED") == 1, answers
+    for _ in range(pairs):
+        answers, final = pair(1, ("approve", "deny"))
+        told = [(verb, body["status"]) for verb, status, body in answers if status == 200]
+        assert told == [("approve" if final == "APPROVED" else "deny", final)], (answers, final)
+        lost = [body["error"] for _, status, body in answers if status == 409]
+        assert len(lost) == 1 and lost[0]["code"] == "ALREADY_DECIDED" and lost[0]["details"]["status"] == final, answers
+    print(f"{pairs} two-of-two pairs and {pairs} approve-against-deny pairs through separate processes: one winner each")
+
+
+def main() -> int:
+    routing()
+    odd_requests()
+    cors()
+    races()
+    print("routing, odd requests and CORS answer as the contract says")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
