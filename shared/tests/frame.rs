@@ -309,6 +309,10 @@ async fn bodies_are_checked_and_the_field_is_named() {
             .expect_error(400, "VALIDATION_ERROR");
         assert_eq!(details["field"], field, "{body}");
     }
+    let positional = send("application/json", br#"["x",null]"#.into())
+        .await
+        .expect_error(400, "VALIDATION_ERROR");
+    assert_eq!(positional["field"], serde_json::Value::Null);
     for body in [
         &b"{"[..],
         b"[]",

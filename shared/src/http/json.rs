@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{ApiError, ErrorCode, strict_json::parse_strict};
+use super::{ApiError, ErrorCode, json_shape::Shaped, strict_json::parse_strict};
 
 /// 1 MiB.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -90,7 +90,7 @@ fn has_json_content_type(request: &Request) -> bool {
 }
 
 fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
+    serde_path_to_error::deserialize(Shaped(value)).map_err(|error| {
         let message = error.inner().to_string();
         let path = error.path().to_string();
         let mut parts: Vec<&str> = if path == "." { Vec::new() } else { vec![&path] };

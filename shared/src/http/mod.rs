@@ -10,6 +10,7 @@ mod error;
 mod extract;
 mod frame;
 mod json;
+mod json_shape;
 mod openapi;
 mod pages;
 mod request_id;

@@ -20,7 +20,11 @@ use super::{
     spill::{self, Reason},
     store::{self, Recorded},
 };
-use crate::{context::AppContext, data::TenantScope};
+use crate::{
+    context::AppContext,
+    data::{TenantScope, TenantTx},
+    http::ApiError,
+};
 
 pub use super::{event::NewAuditEvent, spill::SpilledEvent};
 
@@ -62,6 +66,20 @@ pub enum AppendError {
     /// Postgres refused or is gone.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
+}
+
+/// Records what a function did, in the transaction in which it did it: both become true, or neither.
+///
+/// # Errors
+/// The log did not take it; then the change must not be committed either.
+pub async fn record_in_tx(tx: &mut TenantTx, ctx: &AppContext, event: NewAuditEvent) -> Result<(), ApiError> {
+    let tenant_id = tx.tenant_id();
+    match append(tx, ctx, tenant_id, &[event]).await {
+        Ok(_) => Ok(()),
+        Err(AppendError::Database(error)) => Err(error.into()),
+        // The product's request ids are fresh and its entries bounded, so neither is the caller's mistake.
+        Err(error) => Err(ApiError::internal(error.to_string())),
+    }
 }
 
 /// Appends events to a tenant's log, all or none, and returns a receipt for each in the order given.

@@ -1,0 +1,130 @@
+//! `POST /api/v1/api-keys`: a key for an agent or a person.
+
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::json;
+use shared::{
+    auth::{Environment, Role},
+    context::AppContext,
+    data::TenantTx,
+    http::{ApiError, Caller, Created, ErrorCode, Json, WriteErrors, roles},
+    journal::audit_log,
+};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    api_key::{ApiKey, CallerId, Holder, MintedApiKey, TrustLevel},
+    events,
+    mint::mint,
+    store::{self, api_keys, users},
+    user::UserStatus,
+};
+
+/// A key to make: `caller_id` for an agent, `user_id` for a person.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewApiKey {
+    /// A person's key has that person's role.
+    role: Role,
+    #[serde(default)]
+    trust_level: TrustLevel,
+    /// `dev` when absent.
+    #[serde(default = "dev")]
+    environment: Environment,
+    /// Unique among the tenant's active keys.
+    caller_id: Option<CallerId>,
+    user_id: Option<Uuid>,
+    /// The person who answers for the agent, and so may not decide on its requests.
+    owner_user_id: Option<Uuid>,
+    /// Never when absent.
+    #[serde(default, with = "shared::http::timestamp::option")]
+    expires_at: Option<DateTime<Utc>>,
+}
+
+fn dev() -> Environment {
+    Environment::Dev
+}
+
+/// Makes a key, and shows its text this once.
+///
+/// # Errors
+/// `NOT_FOUND`: no such person in this tenant, or not active. `CONFLICT`: an active key has the caller id.
+#[utoipa::path(
+    post,
+    path = "/api/v1/api-keys",
+    operation_id = "create_api_key",
+    tag = "tenant",
+    request_body = NewApiKey,
+    responses((status = 201, body = MintedApiKey, description = "The key"), WriteErrors),
+    security(("api_key" = [], "tenant_id" = []))
+)]
+#[tracing::instrument(name = "api_key.create", skip_all)]
+pub(crate) async fn create_api_key(
+    State(ctx): State<AppContext>,
+    admin: Caller<{ roles::ADMIN }>,
+    Json(new): Json<NewApiKey>,
+) -> Result<Created<MintedApiKey>, ApiError> {
+    let holder = Holder::of(new.role, new.caller_id, new.user_id, new.owner_user_id)?;
+    let now = ctx.clock.now();
+    if new.expires_at.is_some_and(|at| at <= now) {
+        return Err(ApiError::invalid("expires_at", "must be in the future"));
+    }
+    let api_key = ApiKey {
+        id: ctx.ids.next(),
+        role: new.role,
+        caller_id: holder.caller_id().map(str::to_owned),
+        user_id: holder.user_id(),
+        owner_user_id: holder.owner_user_id(),
+        trust_level: new.trust_level.get(),
+        environment: new.environment,
+        is_active: true,
+        minted_by: admin.to_string(),
+        created_at: now,
+        last_used_at: None,
+        expires_at: new.expires_at,
+        revoked_at: None,
+    };
+    let credential = mint(&ctx, api_key.environment, api_key.id).await?;
+
+    let mut tx = ctx.db.begin(admin.scope()).await?;
+    check_people(&mut tx, &holder, new.role).await?;
+    if let Some(caller_id) = holder.caller_id() {
+        api_keys::retire_expired(&mut tx, caller_id).await?;
+    }
+    match api_keys::insert(&mut tx, &api_key, &credential.hash).await {
+        Err(error) if store::violates(&error, api_keys::CALLER_IS_UNIQUE) => return Err(caller_is_taken()),
+        stored => stored?,
+    }
+    let event = events::by(&ctx, &admin, "api_key.created", api_key.id).arguments(events::fields(&api_key));
+    audit_log::record_in_tx(&mut tx, &ctx, event).await?;
+    tx.commit().await?;
+    Ok(Created(MintedApiKey {
+        api_key,
+        key: credential.text,
+    }))
+}
+
+/// Whoever the key names must be there, and the holder active and of the key's role. The holder's row stays locked, so
+/// that a change of role at the same time finds the new key.
+async fn check_people(tx: &mut TenantTx, holder: &Holder, role: Role) -> Result<(), ApiError> {
+    if let Some(user_id) = holder.user_id() {
+        let user = users::lock(tx, user_id)
+            .await?
+            .filter(|user| user.status == UserStatus::Active);
+        let user = user.ok_or_else(ApiError::not_found)?;
+        if Role::from(user.role) != role {
+            return Err(ApiError::invalid("role", "must be the user's own"));
+        }
+    }
+    if let Some(owner) = holder.owner_user_id() {
+        users::find(tx, owner).await?.ok_or_else(ApiError::not_found)?;
+    }
+    Ok(())
+}
+
+fn caller_is_taken() -> ApiError {
+    ApiError::new(ErrorCode::Conflict, "Another active API key has this caller_id")
+        .with_details(json!({ "field": "caller_id" }))
+}

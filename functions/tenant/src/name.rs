@@ -1,0 +1,49 @@
+//! Names that people give to tenants and to each other. Pure.
+
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+/// 1 to 200 characters without control characters, trimmed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(try_from = "String")]
+#[schema(min_length = 1, max_length = 200)]
+pub(crate) struct Name(String);
+
+impl Name {
+    /// The text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let text = text.trim();
+        if (1..=200).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("must have 1 to 200 characters, none of them a control character")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Result<Name, &'static str> {
+        text.to_owned().try_into()
+    }
+
+    #[test]
+    fn a_name_is_trimmed_and_counted_in_characters() {
+        assert_eq!(name("  Ada Lovelace ").expect("a name").as_str(), "Ada Lovelace");
+        assert!(name(&"é".repeat(200)).is_ok());
+        assert!(name(&"é".repeat(201)).is_err());
+        assert!(name(" \u{a0} ").is_err());
+        assert!(name("two\nlines").is_err());
+        assert!(name("bell\u{7}").is_err());
+    }
+}
