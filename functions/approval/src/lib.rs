@@ -1,1 +1,46 @@
+//! Asking a person for a countersignature, and giving it.
+//!
+//! Each endpoint is a file of its own. The rules every endpoint shares are pure and stand apart: what each verb answers in
+//! each state (`transitions`), who may decide (`eligibility`), what is hashed (`digest`). SQL is only in `store`, Redis
+//! only in `fast_path` and `waiting`.
 
+mod approval;
+mod approve_request;
+mod cancel_request;
+mod check_approval;
+mod create_approval;
+mod decide;
+mod deny_request;
+mod digest;
+mod eligibility;
+mod events;
+mod fast_path;
+mod get_approval;
+mod intake;
+mod list_approvals;
+mod refusal;
+mod store;
+mod token;
+mod transitions;
+mod view;
+mod waiters;
+mod waiting;
+
+use axum::Extension;
+use shared::context::AppContext;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// The routes of this function.
+pub fn routes() -> OpenApiRouter<AppContext> {
+    OpenApiRouter::new()
+        .routes(routes!(
+            create_approval::create_approval,
+            list_approvals::list_approvals
+        ))
+        .routes(routes!(check_approval::check_approval))
+        .routes(routes!(get_approval::get_approval))
+        .routes(routes!(approve_request::approve_request))
+        .routes(routes!(deny_request::deny_request))
+        .routes(routes!(cancel_request::cancel_request))
+        .layer(Extension(waiters::Waiters::default()))
+}

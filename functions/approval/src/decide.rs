@@ -1,0 +1,93 @@
+//! One person's decision on one request, whichever way it came in.
+//!
+//! The order inside the transaction is what makes two people who press at the same moment both right: lock; only then
+//! read clock, votes and eligibility; vote; count; move; tell; commit.
+
+use serde::Deserialize;
+use shared::{
+    auth::Principal,
+    context::AppContext,
+    http::{ApiError, Json},
+};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    approval::Decision,
+    eligibility::{Electorate, Ineligible},
+    events::{self, Change},
+    fast_path, intake,
+    refusal::stale_view,
+    store,
+    transitions::{self, Ballot, StateRefusal},
+    view::ApprovalStatus,
+};
+
+/// What comes with a decision.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewApprovalVote)]
+pub(crate) struct NewVote {
+    /// For the requester and the record.
+    #[schema(max_length = 2000)]
+    note: Option<String>,
+    /// That of the request as the person saw it; another one refuses the decision.
+    display_hash: Option<String>,
+}
+
+/// Records the caller's vote and, when it decides, moves the request.
+///
+/// The vote, the transition, its audit event and its outbox event commit together or not at all.
+///
+/// # Errors
+/// `NOT_FOUND`, `SELF_APPROVAL`, `NOT_ELIGIBLE`, `ALREADY_DECIDED` (with the winning status), `APPROVAL_EXPIRED`,
+/// `STALE_VIEW`, in this order.
+pub(crate) async fn decide(
+    ctx: &AppContext,
+    principal: &Principal,
+    id: Uuid,
+    decision: Decision,
+    vote: NewVote,
+) -> Result<Json<ApprovalStatus>, ApiError> {
+    let note = vote
+        .note
+        .as_deref()
+        .map(|note| intake::prose("note", note))
+        .transpose()?
+        .flatten();
+    let by = principal.to_string();
+    let user_id = principal.user_id().ok_or_else(ApiError::forbidden)?;
+    let mut tx = ctx.db.begin(principal.scope()).await?;
+
+    let approval = store::lock(&mut tx, id).await?.ok_or_else(ApiError::not_found)?;
+    let electorate = Electorate {
+        requested_by: &approval.requested_by,
+        owner_user_id: approval.owner_user_id,
+        approver_groups: &approval.approver_groups,
+    };
+    let approver = store::find_approver(&mut tx, user_id)
+        .await?
+        .ok_or(Ineligible::NotEligible)?;
+    electorate.admit(&approver)?;
+    let ballot = transitions::vote(approval.state(), approval.vote_of(&by), decision)?;
+    if vote.display_hash.is_some_and(|seen| seen != approval.display_hash) {
+        return Err(stale_view());
+    }
+
+    let now = approval.read_at;
+    match ballot {
+        Ballot::Repeats => return Ok(Json(ApprovalStatus::from(&approval))),
+        Ballot::Counts => store::insert_vote(&mut tx, id, &by, decision, note.as_deref(), now).await?,
+        Ballot::Replaces => store::replace_vote(&mut tx, id, &by, decision, note.as_deref(), now).await?,
+    }
+    let approvals = store::count_approvals(&mut tx, id).await?;
+    let next = transitions::after_vote(decision, approvals, approval.required_approvals);
+    let after = store::settle(&mut tx, &approval, next, now)
+        .await?
+        .ok_or(StateRefusal::Expired)?;
+    events::record(&mut tx, ctx, principal, &after, Change::Voted { decision, note }).await?;
+    tx.commit().await?;
+
+    fast_path::announce(ctx, principal.tenant_id, &after).await;
+    Ok(Json(ApprovalStatus::from(&after)))
+}

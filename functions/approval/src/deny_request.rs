@@ -1,0 +1,38 @@
+//! `POST /api/v1/approvals/{id}/deny`: one approver's vote against a pending request, which ends it.
+
+use axum::extract::State;
+use shared::{
+    context::AppContext,
+    http::{ApiError, Caller, Json, Path, WriteErrors, roles},
+};
+use uuid::Uuid;
+
+use crate::{
+    approval::Decision,
+    decide::{NewVote, decide},
+    view::ApprovalStatus,
+};
+
+/// Denies a request: one eligible denial ends it.
+///
+/// It may follow the caller's own approval while the request is pending, and takes its place. The same vote again
+/// changes nothing and is 200.
+#[utoipa::path(
+    post,
+    path = "/api/v1/approvals/{id}/deny",
+    operation_id = "deny_request",
+    tag = "approval",
+    params(("id" = Uuid, Path, description = "The request")),
+    request_body = Option<NewVote>,
+    responses((status = 200, body = ApprovalStatus, description = "The request after this vote"), WriteErrors),
+    security(("api_key" = [], "tenant_id" = []))
+)]
+#[tracing::instrument(name = "approval.deny", skip_all, fields(approval.id = %id))]
+pub(crate) async fn deny_request(
+    State(ctx): State<AppContext>,
+    caller: Caller<{ roles::ADMIN | roles::APPROVER }>,
+    Path(id): Path<Uuid>,
+    Json(vote): Json<Option<NewVote>>,
+) -> Result<Json<ApprovalStatus>, ApiError> {
+    decide(&ctx, &caller, id, Decision::Deny, vote.unwrap_or_default()).await
+}

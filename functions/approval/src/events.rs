@@ -1,0 +1,99 @@
+//! What a change of a request leaves behind: one audit event and one outbox event, in the transaction of the change.
+
+use serde_json::{Map, Value, json};
+use shared::{
+    auth::Principal,
+    context::AppContext,
+    data::TenantTx,
+    http::ApiError,
+    journal::{
+        audit_log::{self, NewAuditEvent},
+        outbox::{self, NewOutboxEvent},
+    },
+};
+
+use crate::{
+    approval::{Approval, ApprovalState, Decision},
+    view::ApprovalStatus,
+};
+
+/// What happened to a request.
+pub(crate) enum Change {
+    /// It was made, for a call with these raw arguments.
+    Requested {
+        /// Hashed and sanitized on their way into the log.
+        arguments: Map<String, Value>,
+    },
+    /// A vote was accepted.
+    Voted { decision: Decision, note: Option<String> },
+    /// It was withdrawn.
+    Cancelled,
+}
+
+impl Change {
+    /// The event's name, here and in the outbox. A vote that decides is told by what it decided.
+    fn name(&self, after: ApprovalState) -> &'static str {
+        match (self, after) {
+            (Self::Requested { .. }, _) => "approval.requested",
+            (Self::Voted { .. }, ApprovalState::Approved) => "approval.approved",
+            (Self::Voted { .. }, ApprovalState::Denied) => "approval.denied",
+            (Self::Voted { .. }, _) => "approval.voted",
+            (Self::Cancelled, _) => "approval.cancelled",
+        }
+    }
+}
+
+/// Writes both events of a change that left the request as `after`.
+///
+/// # Errors
+/// `UNAVAILABLE` or `INTERNAL_ERROR`; the transaction must then be rolled back.
+pub(crate) async fn record(
+    tx: &mut TenantTx,
+    ctx: &AppContext,
+    principal: &Principal,
+    after: &Approval,
+    change: Change,
+) -> Result<(), ApiError> {
+    let name = change.name(after.stored_state);
+    let tenant_id = tx.tenant_id();
+    let event = audit_event(ctx, principal, after, name, change);
+    audit_log::record_in_tx(tx, ctx, event).await?;
+    let event = NewOutboxEvent {
+        aggregate_type: "approval",
+        aggregate_id: after.id,
+        aggregate_version: after.version,
+        event_type: name,
+        payload: serde_json::to_value(ApprovalStatus::from(after))
+            .map_err(|error| ApiError::internal(format!("a status has no JSON form: {error}")))?,
+    };
+    outbox::enqueue(tx, ctx, tenant_id, event).await?;
+    Ok(())
+}
+
+fn audit_event(ctx: &AppContext, principal: &Principal, after: &Approval, name: &str, change: Change) -> NewAuditEvent {
+    let event = NewAuditEvent::of_product(ctx, &principal.to_string(), name, after.id)
+        .tool(after.tool_call.tool.as_str())
+        .environment(after.tool_call.environment.as_str())
+        .trust_level(principal.trust_level)
+        .risk_labels(after.risk_labels.clone())
+        .outcome(after.stored_state.as_str());
+    // What people saw and what they allow stand in the log beside what they said.
+    let evidence = |more: Value| {
+        let mut evidence = Map::from_iter([
+            ("action_digest".to_owned(), json!(after.action_digest)),
+            ("display_hash".to_owned(), json!(after.display_hash)),
+            ("version".to_owned(), json!(after.version)),
+        ]);
+        if let Value::Object(more) = more {
+            evidence.extend(more);
+        }
+        evidence
+    };
+    match change {
+        Change::Requested { arguments } => event.arguments(arguments),
+        Change::Voted { decision, note } => event
+            .decision(decision.as_str())
+            .arguments(evidence(json!({ "note": note }))),
+        Change::Cancelled => event.arguments(evidence(json!({}))),
+    }
+}

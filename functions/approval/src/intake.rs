@@ -1,0 +1,184 @@
+//! What a requester may send, and what of it is taken. No database: whether the quorum can be reached is asked later.
+
+use chrono::TimeDelta;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use shared::{
+    auth::{Environment, Principal},
+    http::ApiError,
+};
+use utoipa::ToSchema;
+
+const MAX_TOOL_CHARS: usize = 200;
+const MAX_REASON_CHARS: usize = 2_000;
+const MAX_REQUEST_ID_CHARS: usize = 255;
+const MAX_RISK_LABELS: usize = 20;
+const MAX_APPROVER_GROUPS: usize = 50;
+/// Of a risk label or of a group's name.
+const MAX_LABEL_CHARS: usize = 64;
+/// A minute to two weeks.
+const TTL_SECONDS: std::ops::RangeInclusive<i64> = 60..=1_209_600;
+
+/// A request for approval.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewApproval {
+    tool_call: NewToolCall,
+    /// Why the call should be made, for the people who decide.
+    #[schema(min_length = 1, max_length = 2000)]
+    reason: String,
+    #[schema(max_items = 20)]
+    risk_labels: Option<Vec<String>>,
+    /// Visible ASCII without `/`; made here when absent.
+    #[schema(min_length = 1, max_length = 255)]
+    request_id: Option<String>,
+    /// How many people must say yes; 1 when absent.
+    #[schema(minimum = 1)]
+    required_approvals: Option<i64>,
+    /// Only people in one of these may decide; absent or empty: any approver.
+    #[schema(max_items = 50)]
+    approver_groups: Option<Vec<String>>,
+    /// How long the request, and the approval, may live.
+    #[schema(minimum = 60, maximum = 1_209_600)]
+    ttl_seconds: Option<i64>,
+}
+
+/// The call that is to be approved.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewApprovalToolCall)]
+pub(crate) struct NewToolCall {
+    #[schema(min_length = 1, max_length = 200)]
+    tool: String,
+    /// Shown sanitized; hashed as they are and not stored.
+    #[schema(value_type = Option<Object>)]
+    arguments: Option<Map<String, Value>>,
+    /// The key's own, and no other.
+    environment: Option<Environment>,
+    #[schema(min_length = 1, max_length = 200)]
+    server: Option<String>,
+}
+
+/// A request that may be stored if enough people can decide on it.
+pub(crate) struct Asked {
+    pub(crate) tool: String,
+    pub(crate) server: Option<String>,
+    pub(crate) environment: Environment,
+    /// Raw.
+    pub(crate) arguments: Map<String, Value>,
+    pub(crate) reason: String,
+    pub(crate) risk_labels: Vec<String>,
+    pub(crate) request_id: Option<String>,
+    pub(crate) required_approvals: i32,
+    pub(crate) approver_groups: Vec<String>,
+    pub(crate) ttl: TimeDelta,
+}
+
+impl NewApproval {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` naming the field; `FORBIDDEN` for an environment that is not the key's.
+    pub(crate) fn accept(self, principal: &Principal, default_ttl_seconds: u64) -> Result<Asked, ApiError> {
+        let call = self.tool_call;
+        name("tool_call.tool", &call.tool)?;
+        if let Some(server) = &call.server {
+            name("tool_call.server", server)?;
+        }
+        let reason = prose("reason", &self.reason)?.ok_or_else(|| ApiError::invalid("reason", "must not be empty"))?;
+        if let Some(request_id) = &self.request_id {
+            check_request_id(request_id)?;
+        }
+        let required_approvals = self.required_approvals.unwrap_or(1);
+        if required_approvals < 1 {
+            return Err(ApiError::invalid("required_approvals", "must be at least 1"));
+        }
+        let ttl_seconds = match self.ttl_seconds {
+            Some(seconds) if TTL_SECONDS.contains(&seconds) => seconds,
+            Some(_) => return Err(ApiError::invalid("ttl_seconds", "must be from 60 to 1209600")),
+            None => i64::try_from(default_ttl_seconds).unwrap_or(*TTL_SECONDS.end()),
+        };
+        let asked = Asked {
+            tool: call.tool,
+            server: call.server,
+            environment: call.environment.unwrap_or(principal.environment),
+            arguments: call.arguments.unwrap_or_default(),
+            reason,
+            risk_labels: labels("risk_labels", self.risk_labels, MAX_RISK_LABELS)?,
+            request_id: self.request_id,
+            // No tenant has more people than an i32 holds, so a larger quorum fails later, for what it is.
+            required_approvals: i32::try_from(required_approvals).unwrap_or(i32::MAX),
+            approver_groups: labels("approver_groups", self.approver_groups, MAX_APPROVER_GROUPS)?,
+            ttl: TimeDelta::seconds(ttl_seconds),
+        };
+        if asked.environment != principal.environment {
+            return Err(ApiError::forbidden());
+        }
+        Ok(asked)
+    }
+}
+
+/// Text that a person writes for others, trimmed; `None` when nothing is left of it. Control characters other than line
+/// ends and tabs could make a terminal show something else.
+///
+/// # Errors
+/// `VALIDATION_ERROR`: over 2,000 characters, or a control character.
+pub(crate) fn prose(field: &str, text: &str) -> Result<Option<String>, ApiError> {
+    let text = text.trim();
+    if text.chars().count() > MAX_REASON_CHARS {
+        return Err(ApiError::invalid(field, "must have at most 2000 characters"));
+    }
+    if text
+        .chars()
+        .any(|char| char.is_control() && !matches!(char, '\n' | '\r' | '\t'))
+    {
+        return Err(ApiError::invalid(field, "must not hold control characters"));
+    }
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+fn name(field: &str, text: &str) -> Result<(), ApiError> {
+    if text.trim().is_empty() || text.chars().count() > MAX_TOOL_CHARS {
+        return Err(ApiError::invalid(field, "must have 1 to 200 characters"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(ApiError::invalid(field, "must not hold control characters"));
+    }
+    Ok(())
+}
+
+fn check_request_id(text: &str) -> Result<(), ApiError> {
+    let visible = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/');
+    if visible && (1..=MAX_REQUEST_ID_CHARS).contains(&text.len()) {
+        Ok(())
+    } else {
+        Err(ApiError::invalid(
+            "request_id",
+            "must be 1 to 255 visible ASCII characters without /",
+        ))
+    }
+}
+
+/// Each once, in the order given.
+fn labels(field: &str, given: Option<Vec<String>>, most: usize) -> Result<Vec<String>, ApiError> {
+    let given = given.unwrap_or_default();
+    if given.len() > most {
+        return Err(ApiError::invalid(field, &format!("must hold at most {most}")));
+    }
+    let mut unique: Vec<String> = Vec::with_capacity(given.len());
+    for label in given {
+        let sound = !label.trim().is_empty()
+            && label.chars().count() <= MAX_LABEL_CHARS
+            && !label.chars().any(char::is_control);
+        if !sound {
+            return Err(ApiError::invalid(
+                field,
+                "must each have 1 to 64 characters, none of them a control character",
+            ));
+        }
+        if !unique.contains(&label) {
+            unique.push(label);
+        }
+    }
+    Ok(unique)
+}

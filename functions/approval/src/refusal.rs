@@ -1,0 +1,51 @@
+//! How the refusals of the rules read to a client.
+
+use serde_json::json;
+use shared::http::{ApiError, ErrorCode};
+
+use crate::{approval::ApprovalState, eligibility::Ineligible, transitions::StateRefusal};
+
+impl From<StateRefusal> for ApiError {
+    fn from(refusal: StateRefusal) -> Self {
+        let (code, message, state) = match refusal {
+            StateRefusal::AlreadyDecided(state) => (
+                ErrorCode::AlreadyDecided,
+                format!("The request is already {state}"),
+                state,
+            ),
+            StateRefusal::Expired => (
+                ErrorCode::ApprovalExpired,
+                "The request has expired".to_owned(),
+                ApprovalState::Expired,
+            ),
+            StateRefusal::AlreadyConsumed => (
+                ErrorCode::AlreadyConsumed,
+                "The approval is already redeemed".to_owned(),
+                ApprovalState::Consumed,
+            ),
+        };
+        Self::new(code, message).with_details(json!({ "status": state }))
+    }
+}
+
+impl From<Ineligible> for ApiError {
+    fn from(reason: Ineligible) -> Self {
+        match reason {
+            Ineligible::SelfApproval => Self::new(
+                ErrorCode::SelfApproval,
+                "Nobody decides on a request of their own or of an agent they own",
+            ),
+            Ineligible::NotEligible => Self::new(ErrorCode::NotEligible, "This person may not decide on this request"),
+        }
+        .with_details(json!({}))
+    }
+}
+
+/// What the approver saw is not what would be approved.
+pub(crate) fn stale_view() -> ApiError {
+    ApiError::new(
+        ErrorCode::StaleView,
+        "display_hash is not that of the request as it is now; look at it again",
+    )
+    .with_details(json!({ "field": "display_hash" }))
+}

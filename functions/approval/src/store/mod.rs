@@ -1,0 +1,14 @@
+//! This domain's SQL, and the only place for it.
+//!
+//! Every query names the tenant although row-level security would hold without it.
+
+mod list;
+mod people;
+mod requests;
+mod row;
+mod votes;
+
+pub(crate) use list::{Filters, list_approvals};
+pub(crate) use people::{find_approver, list_approvers};
+pub(crate) use requests::{database_clock, find, find_by_token, insert, lock, settle};
+pub(crate) use votes::{count_approvals, insert_vote, replace_vote};

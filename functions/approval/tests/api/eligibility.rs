@@ -1,0 +1,179 @@
+//! Who may decide: at the decision, and in `decidable_by=me`, which must say the same.
+
+use serde_json::{Value, json};
+use shared::testing::{TestKey, TestTenant};
+
+use crate::scene::{Scene, id, request_with};
+
+/// What the list promises and what the decision answers, for one person and one request. The decision carries a wrong
+/// display hash, so an eligible person is told `STALE_VIEW` and nothing changes.
+async fn verdicts(scene: &Scene, key: &TestKey, id: &str) -> (bool, String) {
+    let page = scene
+        .client
+        .get(key, "/api/v1/approvals?decidable_by=me&limit=200")
+        .await
+        .expect(200);
+    let listed = page["data"]
+        .as_array()
+        .expect("data")
+        .iter()
+        .any(|status| status["id"] == id);
+    let answer = scene.act(key, id, "approve", json!({ "display_hash": "" })).await;
+    let code = answer.json()["error"]["code"].as_str().expect("an error").to_owned();
+    if code == "STALE_VIEW" {
+        answer.expect_error(409, "STALE_VIEW");
+    } else {
+        answer.expect_error(403, &code);
+    }
+    (listed, code)
+}
+
+async fn earlier_secret(scene: &Scene, key: &TestKey, minted_by: &str, expires: &str) {
+    let sql = format!(
+        "INSERT INTO api_key_earlier_secrets (tenant_id, api_key_id, key_hash, minted_by, expires_at)
+         VALUES ($1, $2, $3, $4, now() + interval '{expires}')"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(key.tenant_id)
+        .bind(key.id)
+        .bind(format!("{minted_by}{expires}"))
+        .bind(minted_by)
+        .execute(&scene.owner)
+        .await
+        .expect("stored");
+}
+
+async fn set(scene: &Scene, key: &TestKey, assignment: &str) {
+    sqlx::query(sqlx::AssertSqlSafe(format!(
+        "UPDATE api_keys SET {assignment} WHERE id = $1"
+    )))
+    .bind(key.id)
+    .execute(&scene.owner)
+    .await
+    .expect("set");
+}
+
+#[tokio::test]
+async fn the_list_and_the_decision_agree_for_everybody_on_everything() {
+    let scene = Scene::start().await;
+    let TestTenant {
+        admin,
+        approver,
+        second_approver,
+        ..
+    } = &scene.tenant;
+    let stack = &scene.stack;
+    let owned = TestKey::of_agent(stack, scene.tenant.id, "owned", approver.user_id).await;
+    let second_admin = TestKey::of_user(stack, scene.tenant.id, "admin", &["ops"]).await;
+    // Minted by `admin`: a live key; a revoked and an expired one; a live and an ended earlier secret.
+    let person = async |minted: &str| {
+        let key = TestKey::of_user(stack, scene.tenant.id, "approver", &["ops", "finance"]).await;
+        match minted {
+            "live" => drop(key.another(stack, "approver", &admin.principal).await),
+            "revoked" => {
+                let other = key.another(stack, "approver", &admin.principal).await;
+                set(&scene, &other, "is_active = false").await;
+            }
+            "expired" => {
+                let other = key.another(stack, "approver", &admin.principal).await;
+                set(&scene, &other, "expires_at = now() - interval '1 second'").await;
+            }
+            "earlier" => earlier_secret(&scene, &key, &admin.principal, "1 hour").await,
+            "ended" => earlier_secret(&scene, &key, &admin.principal, "-1 second").await,
+            "earlier of a revoked key" => {
+                let other = key.another(stack, "approver", "operator").await;
+                earlier_secret(&scene, &other, &admin.principal, "1 hour").await;
+                set(&scene, &other, "is_active = false").await;
+            }
+            other => panic!("{other}"),
+        }
+        key
+    };
+    let (live, earlier) = (person("live").await, person("earlier").await);
+    let (revoked, expired, ended, earlier_of_revoked) = (
+        person("revoked").await,
+        person("expired").await,
+        person("ended").await,
+        person("earlier of a revoked key").await,
+    );
+    let by_agent = scene.ask(request_with(json!({}))).await;
+    let for_ops = scene.ask(request_with(json!({ "approver_groups": ["ops"] }))).await;
+    let by_admin = scene.ask_as(admin, request_with(json!({}))).await;
+    let by_owned = scene.ask_as(&owned, request_with(json!({}))).await;
+
+    let yes = (true, "STALE_VIEW");
+    let own = (false, "SELF_APPROVAL");
+    let no = (false, "NOT_ELIGIBLE");
+    let table = [
+        ("admin", admin, [yes, no, own, yes]),
+        ("second admin", &second_admin, [yes, yes, yes, yes]),
+        ("approver", approver, [yes, yes, yes, own]),
+        ("second approver", second_approver, [yes, no, yes, yes]),
+        ("live", &live, [yes, yes, no, yes]),
+        ("earlier", &earlier, [yes, yes, no, yes]),
+        ("revoked", &revoked, [yes, yes, yes, yes]),
+        ("expired", &expired, [yes, yes, yes, yes]),
+        ("ended", &ended, [yes, yes, yes, yes]),
+        ("earlier of a revoked key", &earlier_of_revoked, [yes, yes, yes, yes]),
+    ];
+    for (name, key, expected) in table {
+        for (request, (listed, code)) in [&by_agent, &for_ops, &by_admin, &by_owned].into_iter().zip(expected) {
+            let verdict = verdicts(&scene, key, id(request)).await;
+            assert_eq!(
+                verdict,
+                (listed, code.to_owned()),
+                "{name} on {}",
+                request["requested_by"]
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_was_demoted_after_authentication_may_not_decide() {
+    let scene = Scene::start().await;
+    let (id, _) = scene.request_in("PENDING").await;
+    sqlx::query("UPDATE users SET groups = '{}' WHERE id = $1")
+        .bind(scene.tenant.approver.user_id)
+        .execute(&scene.owner)
+        .await
+        .expect("left");
+    // The vote waits for the lock while the person loses the role.
+    let mut holder = scene.owner.begin().await.expect("begun");
+    sqlx::query("SELECT FROM approval_requests FOR UPDATE")
+        .execute(&mut *holder)
+        .await
+        .expect("locked");
+    let demote = async {
+        until_blocked(&scene).await;
+        sqlx::query("UPDATE users SET role = 'auditor' WHERE id = $1")
+            .bind(scene.tenant.approver.user_id)
+            .execute(&scene.owner)
+            .await
+            .expect("demoted");
+        holder.commit().await.expect("released");
+    };
+    let (answer, ()) = tokio::join!(scene.approve(&scene.tenant.approver, &id), demote);
+    answer.expect_error(403, "NOT_ELIGIBLE");
+    assert_eq!(
+        scene.get(&scene.tenant.agent, &id).await["decisions"],
+        Value::Array(Vec::new())
+    );
+}
+
+/// Until a request of the function waits for a lock.
+pub(crate) async fn until_blocked(scene: &Scene) {
+    loop {
+        let blocked: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity
+                 WHERE datname = current_database() AND usename = 'countersign_app' AND wait_event_type = 'Lock')",
+        )
+        .fetch_one(&scene.owner)
+        .await
+        .expect("the activity is read");
+        if blocked {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,18 @@
+//! The endpoints of `approval`, through the router, on a real Postgres and a real Redis.
+#![expect(
+    clippy::large_futures,
+    reason = "a story told in one future is easier to read than one told in boxes"
+)]
+#![expect(clippy::print_stdout, reason = "the races print what they counted")]
+
+mod approve_request;
+mod cancel_request;
+mod check_approval;
+mod create_approval;
+mod deny_request;
+mod eligibility;
+mod every_route;
+mod get_approval;
+mod list_approvals;
+mod races;
+mod scene;
