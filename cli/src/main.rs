@@ -1,1 +1,29 @@
-fn main() {}
+//! `countersign`: the command line of Countersign.
+//!
+//! One command a file under `commands/`. What they share stands beside this file: the arguments, the HTTP client, the
+//! output and the exit codes. No command knows of another, and none but `migrate` and `seed` opens a database.
+
+mod approval;
+mod arguments;
+mod client;
+mod columns;
+mod commands;
+mod exit;
+mod key_file;
+mod output;
+mod span;
+mod visible;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let arguments = arguments::Arguments::parse();
+    let output = output::Output::new(arguments.globals.json);
+    let exit = commands::run(arguments, output).unwrap_or_else(|failure| {
+        output.failure(&failure);
+        failure.exit
+    });
+    exit.into()
+}

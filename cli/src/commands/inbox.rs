@@ -1,0 +1,120 @@
+//! `countersign inbox`.
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use serde_json::Value;
+use shared::context::Clock;
+
+use crate::{
+    approval::Approval,
+    arguments::with_exit_codes,
+    client::Client,
+    columns::{cut, table},
+    exit::{Exit, Failure},
+    output::Output,
+    span::span,
+};
+
+const PAGE: &str = "200";
+/// The widest the texts of others get.
+const TOOL: usize = 28;
+const REQUESTER: usize = 24;
+const REASON: usize = 40;
+
+/// List the pending requests that you can decide
+///
+/// Text that was cut ends in …; `countersign approve` shows all of it before it asks.
+#[derive(Args)]
+#[command(after_help = with_exit_codes("\
+Examples:
+  countersign inbox
+  countersign inbox --all --json | jq -r .id"))]
+pub(crate) struct Inbox {
+    /// Also those that you cannot decide, or have voted on
+    #[arg(long)]
+    all: bool,
+}
+
+/// Lists the requests, newest first; with `--json` one status a line.
+///
+/// # Errors
+/// The list cannot be read.
+pub(crate) fn run(command: &Inbox, client: &Client, output: Output) -> Result<Exit, Failure> {
+    let statuses = list(client, command.all)?;
+    let approvals: Vec<Approval> = statuses.iter().map(Approval::read).collect::<Result<_, _>>()?;
+    for status in &statuses {
+        output.value(status)?;
+    }
+    if approvals.is_empty() {
+        output.line("nothing is waiting")?;
+    } else {
+        output.line(render(&approvals, Clock::system().now()))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn list(client: &Client, all: bool) -> Result<Vec<Value>, Failure> {
+    let mut statuses = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let mut query = vec![("status", "PENDING"), ("limit", PAGE)];
+        if !all {
+            query.push(("decidable_by", "me"));
+        }
+        if let Some(cursor) = &cursor {
+            query.push(("cursor", cursor));
+        }
+        let mut page = client.get("/api/v1/approvals", &query)?;
+        let Value::Array(data) = page["data"].take() else {
+            return Err(Failure::failed("the answer is no list"));
+        };
+        statuses.extend(data);
+        cursor = page["next_cursor"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            return Ok(statuses);
+        }
+    }
+}
+
+fn render(approvals: &[Approval], now: DateTime<Utc>) -> String {
+    let rows: Vec<[String; 7]> = approvals
+        .iter()
+        .map(|approval| {
+            [
+                span(now - approval.created_at),
+                cut(&approval.tool_call.tool, TOOL),
+                cut(&approval.requested_by, REQUESTER),
+                cut(&approval.reason, REASON),
+                approval.tally(),
+                span(approval.expires_at - now),
+                approval.id.to_string(),
+            ]
+        })
+        .collect();
+    table(
+        ["AGE", "TOOL", "REQUESTER", "REASON", "APPROVALS", "EXPIRES IN", "ID"],
+        &rows,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::approval::tests::status;
+
+    #[test]
+    fn one_request_is_one_line_whatever_it_says() {
+        let now = shared::http::timestamp::parse("2026-11-20T08:30:00Z").expect("a time");
+        let mut forged = status();
+        forged["reason"] = json!("ok\n5m  payments.refund\u{202e}");
+        forged["tool_call"]["tool"] = json!("a\u{200b}b".repeat(40));
+        let approvals = [status(), forged].map(|status| Approval::read(&status).expect("a status"));
+        let expected = "\
+AGE  TOOL                          REQUESTER        REASON                                 APPROVALS  EXPIRES IN  ID
+30m  payments.refund               agent:dev-agent  Charged twice                          1/2        30m         019a9f00-0000-7000-8000-000000000001
+30m  a<U+200B>ba<U+200B>ba<U+200…  agent:dev-agent  ok<U+000A>5m  payments.refund<U+202E>  1/2        30m         019a9f00-0000-7000-8000-000000000001";
+        assert_eq!(render(&approvals, now), expected);
+    }
+}
