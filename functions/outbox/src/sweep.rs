@@ -1,0 +1,157 @@
+//! The sweep: turns, one after the other, until its time is over.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use shared::context::AppContext;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::{
+    deliver::{Tally, deliver},
+    expire::{Stuck, expire},
+    fan_out::fan_out,
+    handlers::Handlers,
+    housekeeping::keep_house,
+};
+
+/// A sweep ends this long before its deadline, so that what it has begun is over by then.
+const MARGIN: Duration = Duration::from_secs(3);
+/// How far a turn may reach into that margin: longer than one attempt, so that the last one is still recorded.
+const OVERRUN: Duration = Duration::from_millis(2_500);
+
+/// What one turn did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Turn {
+    /// Approvals that expired.
+    pub expired: u64,
+    /// Events handed to their destinations.
+    pub fanned_out: u64,
+    /// Deliveries that were taken.
+    pub delivered: u64,
+    /// Deliveries that failed and will be tried again.
+    pub retried: u64,
+    /// Deliveries that failed for the last time.
+    pub dead: u64,
+    /// Parts of the turn that failed, and attempts that could not be recorded.
+    pub failures: u64,
+    /// Whether a batch was full, so that there is probably more to do at once.
+    #[serde(skip)]
+    pub more: bool,
+}
+
+/// What a whole sweep did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// How many turns it took.
+    pub turns: u64,
+    /// What they did together.
+    #[serde(flatten)]
+    pub done: Turn,
+}
+
+/// One invocation's sweep.
+///
+/// Dropping it at any moment is safe: open transactions roll back, and leases run out.
+pub struct Sweep {
+    ctx: AppContext,
+    handlers: Handlers,
+    stuck: Stuck,
+    /// When nothing new is begun any more.
+    until: Instant,
+}
+
+/// One turn with the product's handlers.
+pub async fn run_once(ctx: &AppContext) -> Turn {
+    Sweep::new(ctx.clone(), Handlers::standard()).turn().await
+}
+
+/// Sweeps with the product's handlers: see [`Sweep::run`].
+pub async fn sweep(ctx: &AppContext, time_left: Option<Duration>) -> Summary {
+    Sweep::new(ctx.clone(), Handlers::standard()).run(time_left).await
+}
+
+impl Sweep {
+    /// A sweep as the role `countersign_sweeper`.
+    #[must_use]
+    pub fn new(ctx: AppContext, handlers: Handlers) -> Self {
+        let until = Instant::now() + Duration::from_secs(ctx.config.outbox.sweep_seconds);
+        Self {
+            ctx,
+            handlers,
+            stuck: Stuck::new(),
+            until,
+        }
+    }
+
+    /// Takes turns for `OUTBOX_SWEEP_SECONDS`, or until shortly before the invocation's deadline if that is sooner. At
+    /// least one turn is begun; an idle one is followed by a pause of `OUTBOX_TURN_MS`, a full one by the next at once.
+    ///
+    /// Nothing that fails ends it. Failures are logged and counted.
+    pub async fn run(mut self, time_left: Option<Duration>) -> Summary {
+        if let Some(left) = time_left {
+            self.until = self.until.min(Instant::now() + left.saturating_sub(MARGIN));
+        }
+        let pause = Duration::from_millis(self.ctx.config.outbox.turn_ms);
+        let mut summary = Summary::default();
+        loop {
+            let is_first = summary.turns == 0;
+            let Ok(turn) = timeout_at(self.until + OVERRUN, self.turn_with_upkeep(is_first)).await else {
+                tracing::error!("a turn of the sweep did not come to an end");
+                summary.done.failures += 1;
+                return summary;
+            };
+            summary.add(turn);
+            let pause = if turn.more { Duration::ZERO } else { pause };
+            if Instant::now() + pause >= self.until {
+                return summary;
+            }
+            sleep(pause).await;
+        }
+    }
+
+    async fn turn_with_upkeep(&mut self, is_first: bool) -> Turn {
+        let mut turn = self.turn().await;
+        if is_first {
+            turn.or_count("upkeep", keep_house(&self.ctx).await);
+        }
+        turn
+    }
+
+    /// One turn: expires, hands on, delivers. In this order, so that what expires is told in the same turn. A part that
+    /// fails does not keep the others from running.
+    pub async fn turn(&mut self) -> Turn {
+        let batch = self.ctx.config.outbox.batch;
+        let mut turn = Turn::default();
+        turn.expired = turn.or_count("expiry", expire(&self.ctx, &mut self.stuck, batch).await);
+        turn.fanned_out = turn.or_count("fan-out", fan_out(&self.ctx, &self.handlers, batch).await);
+        let tally: Tally = turn.or_count("delivery", deliver(&self.ctx, &self.handlers, batch, self.until).await);
+        turn.delivered = tally.delivered;
+        turn.retried = tally.retried;
+        turn.dead = tally.dead;
+        turn.failures += tally.unrecorded;
+        turn.more = [turn.expired, turn.fanned_out, tally.claimed].contains(&u64::from(batch));
+        turn
+    }
+}
+
+impl Turn {
+    fn or_count<T: Default>(&mut self, part: &str, outcome: Result<T, sqlx::Error>) -> T {
+        outcome.unwrap_or_else(|error| {
+            tracing::error!(part, %error, "a part of the sweep failed");
+            self.failures += 1;
+            T::default()
+        })
+    }
+}
+
+impl Summary {
+    fn add(&mut self, turn: Turn) {
+        self.turns += 1;
+        self.done.expired += turn.expired;
+        self.done.fanned_out += turn.fanned_out;
+        self.done.delivered += turn.delivered;
+        self.done.retried += turn.retried;
+        self.done.dead += turn.dead;
+        self.done.failures += turn.failures;
+    }
+}

@@ -1,0 +1,113 @@
+//! The house: which room may depend on which.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+const FUNCTIONS: [&str; 5] = ["approval", "audit", "health", "outbox", "tenant"];
+
+/// What each of our packages needs to run, of ours and of others.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata = MetadataCommand::new()
+        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .no_deps()
+        .other_options(vec!["--locked".to_owned(), "--offline".to_owned()])
+        .exec()
+        .expect("cargo metadata");
+    metadata
+        .workspace_packages()
+        .into_iter()
+        .map(|package| {
+            let names = package
+                .dependencies
+                .iter()
+                .filter(|dependency| dependency.kind == DependencyKind::Normal)
+                .map(|dependency| dependency.name.clone())
+                .collect();
+            (package.name.to_string(), names)
+        })
+        .collect()
+}
+
+fn ours(names: &BTreeSet<String>, all: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String> {
+    names.iter().filter(|name| all.contains_key(*name)).cloned().collect()
+}
+
+#[test]
+fn functions_depend_on_shared_and_never_on_each_other() {
+    let all = dependencies();
+    for function in FUNCTIONS {
+        assert_eq!(
+            ours(&all[function], &all),
+            BTreeSet::from(["shared".to_owned()]),
+            "{function}"
+        );
+    }
+    assert_eq!(ours(&all["shared"], &all), BTreeSet::new());
+    assert_eq!(ours(&all["countersign"], &all), BTreeSet::from(["shared".to_owned()]));
+}
+
+#[test]
+fn lambda_and_aws_are_known_in_one_room() {
+    for (package, names) in dependencies() {
+        if package == "shared" {
+            continue;
+        }
+        let strays: Vec<_> = names
+            .iter()
+            .filter(|name| name.starts_with("lambda_") || name.starts_with("aws-"))
+            .collect();
+        assert!(strays.is_empty(), "{package} depends on {strays:?}");
+    }
+}
+
+#[test]
+fn only_tests_enable_the_testing_room() {
+    let metadata = MetadataCommand::new()
+        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .no_deps()
+        .other_options(vec!["--locked".to_owned(), "--offline".to_owned()])
+        .exec()
+        .expect("cargo metadata");
+    for package in metadata.workspace_packages() {
+        for dependency in &package.dependencies {
+            let testing = dependency.features.iter().any(|feature| feature == "testing");
+            let test_package = package.name.as_str() == "system-tests";
+            assert!(
+                !testing || test_package || dependency.kind == DependencyKind::Development,
+                "{} ships the testing room",
+                package.name
+            );
+        }
+    }
+}
+
+#[test]
+fn sql_is_in_the_stores_and_nowhere_else() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the workspace");
+    let mut strays = Vec::new();
+    for function in FUNCTIONS {
+        visit(&root.join("functions").join(function).join("src"), &mut |path, text| {
+            let in_store = path
+                .components()
+                .any(|part| part.as_os_str().to_string_lossy().starts_with("store"));
+            if !in_store && text.contains("sqlx::query") {
+                strays.push(path.display().to_string());
+            }
+        });
+    }
+    assert!(strays.is_empty(), "queries outside a store: {strays:#?}");
+}
+
+fn visit(directory: &std::path::Path, look: &mut impl FnMut(&std::path::Path, &str)) {
+    for entry in std::fs::read_dir(directory).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            visit(&path, look);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            look(&path, &std::fs::read_to_string(&path).expect("UTF-8"));
+        }
+    }
+}
