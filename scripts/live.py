@@ -90,6 +90,8 @@ def _settings(home: Home) -> dict[str, str]:
         "ENVIRONMENT": "local",
         "SECRETS_SOURCE": "env",
         "WEBHOOK_ALLOW_PRIVATE_TARGETS": "true",
+        # Long enough to show that a sweep goes on, short enough to wait for one.
+        "OUTBOX_SWEEP_SECONDS": "5",
     }
 
 

@@ -5,7 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     client::{Client, Credential},
     commands::{decide, demo, inbox, key, migrate, request, seed, wait},
-    exit::{EXIT_CODES, Failure},
+    exit::{Failure, with_exit_codes},
 };
 
 const DEFAULT_URL: &str = "http://127.0.0.1:9000";
@@ -85,11 +85,6 @@ fn set(value: Option<&str>) -> Option<&str> {
 
 fn missing(what: &str, variable: &str) -> Failure {
     Failure::usage(format!("this command needs {what}: set {variable}"))
-}
-
-/// The end of a help page.
-pub(crate) fn with_exit_codes(examples: &str) -> String {
-    format!("{examples}\n\n{EXIT_CODES}")
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{fmt, io, process::ExitCode};
 use serde_json::Value;
 
 /// The table that every help page ends with.
-pub(crate) const EXIT_CODES: &str = "\
+const EXIT_CODES: &str = "\
 Exit codes:
   0  done; for `wait`, the request was approved
   1  failed: the server or the database is unavailable, or answered something unexpected
@@ -16,6 +16,11 @@ Exit codes:
   6  not allowed: the API key is unknown, or may not do this
   7  not found
   8  conflict: the state of things forbids it, such as a request that is decided or already used";
+
+/// The end of a help page.
+pub(crate) fn with_exit_codes(examples: &str) -> String {
+    format!("{examples}\n\n{EXIT_CODES}")
+}
 
 /// An exit code, by its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,9 +9,8 @@ use uuid::Uuid;
 
 use crate::{
     approval::Approval,
-    arguments::with_exit_codes,
     client::Client,
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, with_exit_codes},
     output::Output,
     visible::visible,
 };

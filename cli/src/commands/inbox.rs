@@ -7,10 +7,9 @@ use shared::context::Clock;
 
 use crate::{
     approval::Approval,
-    arguments::with_exit_codes,
     client::Client,
     columns::{cut, table},
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, with_exit_codes},
     output::Output,
     span::span,
 };

@@ -6,9 +6,8 @@ use shared::http::timestamp;
 use uuid::Uuid;
 
 use crate::{
-    arguments::with_exit_codes,
     client::Client,
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, with_exit_codes},
     output::Output,
     visible::visible,
 };

@@ -9,9 +9,8 @@ use shared::{context::Clock, http::parse_strict};
 use super::wait;
 use crate::{
     approval::Approval,
-    arguments::with_exit_codes,
     client::Client,
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, with_exit_codes},
     output::Output,
     span::span,
     visible::visible,

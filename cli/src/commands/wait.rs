@@ -12,9 +12,8 @@ use uuid::Uuid;
 
 use crate::{
     approval::Approval,
-    arguments::with_exit_codes,
     client::Client,
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, with_exit_codes},
     output::Output,
 };
 

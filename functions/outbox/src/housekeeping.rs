@@ -1,6 +1,6 @@
 //! Upkeep, once an invocation: the audit log's partitions ahead of time, and idempotency records that have expired.
 
-use shared::context::AppContext;
+use shared::{context::AppContext, data::Transaction};
 
 use crate::store::upkeep;
 
@@ -17,9 +17,9 @@ const MOST_BATCHES: usize = 20;
 /// Postgres refused or is gone. What was committed before stays.
 pub(crate) async fn keep_house(ctx: &AppContext) -> Result<(), sqlx::Error> {
     let pool = ctx.db.without_tenant();
-    let mut tx = pool.begin().await?;
+    let mut tx = Transaction::begin(pool).await?;
     if !upkeep::try_lock(&mut tx).await? {
-        return Ok(());
+        return tx.commit().await;
     }
     upkeep::bound_lock_waits(&mut tx).await?;
     let made = upkeep::make_partitions(&mut tx, MONTHS_AHEAD).await?;
@@ -29,9 +29,9 @@ pub(crate) async fn keep_house(ctx: &AppContext) -> Result<(), sqlx::Error> {
     }
 
     for _ in 0..MOST_BATCHES {
-        let mut tx = pool.begin().await?;
+        let mut tx = Transaction::begin(pool).await?;
         if !upkeep::try_lock(&mut tx).await? {
-            break;
+            return tx.commit().await;
         }
         let deleted = upkeep::delete_expired_idempotency_keys(&mut tx, BATCH).await?;
         tx.commit().await?;

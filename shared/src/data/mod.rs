@@ -7,8 +7,10 @@ mod cache;
 mod migrations;
 mod pool;
 mod tenant_tx;
+mod transaction;
 
 pub use cache::{Cache, CacheError, Subscription, Ttl};
 pub use migrations::{MIGRATOR, MigrationState, migration_state};
 pub use pool::{Database, DatabaseUrlError, is_unavailable};
 pub use tenant_tx::{TenantScope, TenantTx};
+pub use transaction::Transaction;

@@ -6,13 +6,10 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{
-    AssertSqlSafe, PgConnection, PgPool, Postgres, SqlSafeStr as _, pool::PoolConnection,
-    postgres::PgTransactionManager,
-};
-// sqlx's own `Transaction` does not give the connection back when `BEGIN` fails, and so cannot be told to close it.
-use sqlx_core::transaction::TransactionManager as _;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
+
+use super::Transaction;
 
 /// Whose rows a transaction may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,9 +22,8 @@ pub struct TenantScope {
 
 /// A transaction within one tenant. Rolled back when dropped; nothing it set outlives it.
 pub struct TenantTx {
-    connection: PoolConnection<Postgres>,
+    tx: Transaction,
     tenant_id: Uuid,
-    open: bool,
 }
 
 impl TenantTx {
@@ -48,15 +44,9 @@ impl TenantTx {
         if let Some(user_id) = scope.user_id {
             let _ = write!(statement, ", set_config('app.user_id', '{user_id}', true)");
         }
-        let mut unfinished = Unfinished(Some(pool.acquire().await?));
-        if let Some(connection) = unfinished.0.as_mut() {
-            PgTransactionManager::begin(connection, Some(AssertSqlSafe(statement).into_sql_str())).await?;
-        }
-        let connection = unfinished.0.take().ok_or(sqlx::Error::BeginFailed)?;
         Ok(Self {
-            connection,
+            tx: Transaction::begin_with(pool, statement).await?,
             tenant_id: scope.tenant_id,
-            open: true,
         })
     }
 
@@ -69,22 +59,9 @@ impl TenantTx {
     /// Makes everything written in it true.
     ///
     /// # Errors
-    /// Postgres could not; then whether it is true is unknown to us, and the caller must answer 503.
-    pub async fn commit(mut self) -> Result<(), sqlx::Error> {
-        let outcome = PgTransactionManager::commit(&mut self.connection).await;
-        self.open = false;
-        if outcome.is_err() {
-            self.connection.close_on_drop();
-        }
-        outcome
-    }
-}
-
-impl Drop for TenantTx {
-    fn drop(&mut self) {
-        if self.open {
-            PgTransactionManager::start_rollback(&mut self.connection);
-        }
+    /// As [`Transaction::commit`].
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        self.tx.commit().await
     }
 }
 
@@ -92,24 +69,12 @@ impl Deref for TenantTx {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        &self.connection
+        &self.tx
     }
 }
 
 impl DerefMut for TenantTx {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.connection
-    }
-}
-
-/// A connection whose `BEGIN` has not been answered. Dropped in that state, by an error or a cancelled request, it may sit
-/// in an aborted transaction, and sqlx 0.9.0 would hand it to the next request as it is; so it is closed.
-struct Unfinished(Option<PoolConnection<Postgres>>);
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if let Some(connection) = self.0.as_mut() {
-            connection.close_on_drop();
-        }
+        &mut self.tx
     }
 }

@@ -47,6 +47,14 @@ impl<'de> Deserializer<'de> for Shaped {
         self.deserialize_any(visitor)
     }
 
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        // serde_json's own map would take null for an empty one; what is hashed must be what was sent.
+        if self.0.is_null() {
+            return Err(Error::invalid_type(Unexpected::Unit, &"an object"));
+        }
+        self.deserialize_any(visitor)
+    }
+
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         if self.0.is_null() {
             visitor.visit_none()
@@ -70,7 +78,7 @@ impl<'de> Deserializer<'de> for Shaped {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map identifier ignored_any
+        tuple_struct identifier ignored_any
     }
 }
 
@@ -108,6 +116,15 @@ mod tests {
     #[serde(rename_all = "lowercase")]
     enum Kind {
         Small,
+    }
+
+    #[test]
+    fn null_is_no_empty_object() {
+        assert!(serde_json::Map::deserialize(Shaped(Value::Null)).is_err());
+        assert_eq!(
+            serde_json::Map::deserialize(Shaped(json!({}))).expect("an object"),
+            serde_json::Map::new()
+        );
     }
 
     #[test]

@@ -10,12 +10,13 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    entry::{EntryTooLarge, salted_hash, timestamp},
+    canonical::salted_hash,
+    entry::EntryTooLarge,
     prepared::{PreparedEvent, Salts},
     spill::{self, Reason},
     store::{self, Recorded},
@@ -23,7 +24,7 @@ use super::{
 use crate::{
     context::AppContext,
     data::{TenantScope, TenantTx},
-    http::ApiError,
+    http::{ApiError, timestamp},
 };
 
 pub use super::{event::NewAuditEvent, spill::SpilledEvent};
@@ -42,7 +43,7 @@ pub struct Receipt {
     #[serde(serialize_with = "hex::serde::serialize")]
     pub leaf_hash: [u8; 32],
     /// When the database received it first.
-    #[serde(serialize_with = "serialize_timestamp")]
+    #[serde(serialize_with = "timestamp::serialize")]
     pub received_at: DateTime<Utc>,
     /// Whether the same submission was recorded before; then the rest of the receipt is that first one's.
     pub duplicate: bool,
@@ -274,8 +275,4 @@ fn first_receipt(event: &PreparedEvent, recorded: &Recorded) -> Result<Receipt, 
         received_at: recorded.received_at,
         duplicate: true,
     })
-}
-
-fn serialize_timestamp<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&timestamp(*at))
 }

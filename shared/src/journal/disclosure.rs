@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::entry::canonical_json;
+use super::canonical::canonical_json;
 
 /// A random salt of 128 bits, which keeps a short value from being guessed from its digest.
 pub type Salt = [u8; 16];

@@ -4,13 +4,17 @@
 //! ([`super::disclosure`]); everything else stands in the clear and stays forever. A change of this form is a new `v`,
 //! since old entries must keep verifying.
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{disclosure::Salt, event::NewAuditEvent};
+use super::{
+    canonical::{canonical_json, salted_hash},
+    disclosure::Salt,
+    event::NewAuditEvent,
+};
+use crate::http::timestamp;
 
 /// An entry is at most this long, in bytes: C2SP tlog-tiles gives an entry of a bundle a length of 16 bits.
 pub const MAX_ENTRY_BYTES: usize = 65_535;
@@ -95,7 +99,7 @@ pub fn entry(event: &NewAuditEvent, stamp: Stamp<'_>) -> Result<String, EntryToo
         latency_ms: event.latency_ms,
         risk_labels: &event.risk_labels,
         redaction_flags: stamp.redaction_flags,
-        occurred_at: event.occurred_at.map(timestamp),
+        occurred_at: event.occurred_at.map(timestamp::format),
         raw_args_hash: stamp.raw_args_hash,
         _sd: digests,
     });
@@ -120,19 +124,4 @@ pub fn leaf_hash(entry: &str) -> [u8; 32] {
 #[must_use]
 pub fn raw_args_hash(salt: &Salt, arguments: &Map<String, Value>) -> String {
     hex::encode(salted_hash(salt, &canonical_json(arguments)))
-}
-
-/// `SHA-256(salt ‖ text)`.
-pub(super) fn salted_hash(salt: &[u8], text: &str) -> [u8; 32] {
-    Sha256::new().chain_update(salt).chain_update(text).finalize().into()
-}
-
-/// RFC 3339 in UTC with three fraction digits and `Z`.
-pub(super) fn timestamp(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
-/// Canonical JSON (JCS, RFC 8785).
-pub(super) fn canonical_json(value: &impl Serialize) -> String {
-    serde_json_canonicalizer::to_string(value).expect("finite numbers and string keys always have a canonical form")
 }

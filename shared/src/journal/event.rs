@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::entry::canonical_json;
+use super::canonical::canonical_json;
 use crate::context::AppContext;
 
 /// The tool that the product's own events name.

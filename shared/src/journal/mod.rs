@@ -4,6 +4,7 @@
 //! made, hashed and stored; which events a domain writes, and when, is that domain's own business and may not enter.
 
 pub mod audit_log;
+mod canonical;
 pub mod disclosure;
 pub mod entry;
 mod event;

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
+    canonical::{canonical_json, salted_hash},
     disclosure::{self, Salt, disclosure},
-    entry::{self, EntryTooLarge, Stamp, entry, leaf_hash, raw_args_hash, salted_hash},
+    entry::{EntryTooLarge, Stamp, entry, leaf_hash, raw_args_hash},
     event::NewAuditEvent,
     redaction::sanitize,
 };
@@ -84,7 +85,7 @@ impl PreparedEvent {
     ) -> Result<Self, EntryTooLarge> {
         let sanitized = sanitize(&event.arguments);
         let raw_args_hash = raw_args_hash(&salts.arguments, &event.arguments);
-        let sanitized_args = entry::canonical_json(&sanitized.arguments);
+        let sanitized_args = canonical_json(&sanitized.arguments);
 
         let [for_args, for_salt, for_caller] = &salts.disclosures;
         let mut disclosures = vec![

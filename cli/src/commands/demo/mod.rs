@@ -10,8 +10,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::{
-    arguments::with_exit_codes,
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, with_exit_codes},
     key_file::{self, Lookup},
     output::Output,
 };

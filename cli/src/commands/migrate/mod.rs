@@ -12,8 +12,7 @@ use clap::{Args, Subcommand};
 
 use super::block_on;
 use crate::{
-    arguments::with_exit_codes,
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, with_exit_codes},
     output::Output,
 };
 

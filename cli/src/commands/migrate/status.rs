@@ -11,9 +11,8 @@ use sqlx::PgConnection;
 
 use super::database;
 use crate::{
-    arguments::with_exit_codes,
     columns::table,
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, with_exit_codes},
     output::Output,
 };
 

@@ -6,8 +6,7 @@ use sqlx::migrate::Migrate as _;
 
 use super::database::{self, Step, TABLE, failed};
 use crate::{
-    arguments::with_exit_codes,
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, with_exit_codes},
     output::Output,
 };
 

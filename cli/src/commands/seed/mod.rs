@@ -16,8 +16,7 @@ use uuid::Uuid;
 
 use super::block_on;
 use crate::{
-    arguments::with_exit_codes,
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, with_exit_codes},
     key_file::{self, Entries},
     output::Output,
 };

@@ -152,14 +152,15 @@ async fn a_turn_that_is_dropped_leaves_nothing_half_done() {
     let stack = TestStack::start().await;
     let pool = stack.owner_pool();
     let tenant_id = stack.new_tenant().await;
-    let (mut dropped, mut finished) = (0, 0);
+    let (mut polls, mut dropped, mut finished) = (0, 0, 0);
     // Polled further and further, then dropped: every await of a turn is a place to be dropped at.
     while finished == 0 {
         enqueue_test(&stack, tenant_id).await;
         let mut sweep = sweep_with(&stack, &willing());
         let mut turn = Box::pin(sweep.turn());
         let mut is_finished = false;
-        for _ in 0..=dropped {
+        polls += 1 + polls / 50;
+        for _ in 0..polls {
             is_finished = futures_util::poll!(&mut turn).is_ready();
             if is_finished {
                 break;

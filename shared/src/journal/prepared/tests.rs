@@ -85,7 +85,7 @@ fn the_entry_has_the_published_form() {
         })
     );
     assert_eq!(
-        prepared.occurred_at.map(entry::timestamp).as_deref(),
+        prepared.occurred_at.map(crate::http::timestamp::format).as_deref(),
         Some("2026-11-20T00:00:00.123Z")
     );
 }
