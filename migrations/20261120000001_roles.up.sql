@@ -23,12 +23,19 @@ BEGIN
             EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB', wanted);
         END IF;
     END LOOP;
-    -- Whoever runs this must be able to act as the two owners; a member already need not be granted.
+    -- Whoever runs this must be able to act as the two owners. From Postgres 16 on, having made a role makes one its
+    -- administrator and not yet somebody who may become it.
     FOREACH wanted IN ARRAY ARRAY['countersign_owner', 'countersign_lookup'] LOOP
-        IF NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
+        IF current_setting('server_version_num')::integer >= 160000 THEN
+            IF NOT pg_has_role(current_user, wanted, 'SET') THEN
+                EXECUTE format('GRANT %I TO CURRENT_USER WITH INHERIT TRUE, SET TRUE', wanted);
+            END IF;
+        ELSIF NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
             EXECUTE format('GRANT %I TO CURRENT_USER', wanted);
         END IF;
     END LOOP;
+    -- A temporary object could stand in for a real one in somebody's search path.
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
 END
 $$;
 

@@ -92,7 +92,7 @@ GRANT SELECT ON delegations TO countersign_auditor;
 SET LOCAL ROLE countersign_lookup;
 CREATE FUNCTION lookup.tenants_page(before uuid, page_size integer)
 RETURNS TABLE (id uuid, name text, slug text, plan text, status text, created_at timestamptz, updated_at timestamptz)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 AS $$
     SELECT t.id, t.name, t.slug, t.plan, t.status, t.created_at, t.updated_at
     FROM public.tenants t

@@ -12,6 +12,8 @@ CREATE TABLE api_keys (
     key_hash text NOT NULL,
     -- The principal that saw the current secret: whoever mints a credential could use it.
     minted_by text NOT NULL,
+    -- Those that saw earlier ones. They stay: who once held a credential could have minted themselves another with it.
+    former_minters text[] NOT NULL DEFAULT '{}',
     role text NOT NULL CONSTRAINT api_key_role_is_known CHECK (role IN ('admin', 'approver', 'auditor', 'agent')),
     trust_level smallint NOT NULL DEFAULT 1 CONSTRAINT trust_level_is_0_to_4 CHECK (trust_level BETWEEN 0 AND 4),
     environment text NOT NULL DEFAULT 'dev'
@@ -29,7 +31,7 @@ CREATE TABLE api_keys (
     CONSTRAINT only_agents_have_owners CHECK (owner_user_id IS NULL OR role = 'agent')
 );
 CREATE UNIQUE INDEX caller_id_is_unique_among_active_keys ON api_keys (tenant_id, caller_id) WHERE is_active;
-CREATE INDEX api_keys_of_a_user ON api_keys (tenant_id, user_id) WHERE is_active;
+CREATE INDEX api_keys_of_a_user ON api_keys (tenant_id, user_id);
 -- The look-up without a tenant (see below) finds its row by the key id alone.
 CREATE INDEX api_keys_by_id ON api_keys (id);
 
@@ -38,7 +40,6 @@ CREATE TABLE api_key_earlier_secrets (
     tenant_id uuid NOT NULL,
     api_key_id uuid NOT NULL,
     key_hash text NOT NULL,
-    minted_by text NOT NULL,
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, api_key_id, key_hash),
     CONSTRAINT earlier_secret_belongs_to_a_key FOREIGN KEY (tenant_id, api_key_id) REFERENCES api_keys (tenant_id, id)
@@ -66,7 +67,7 @@ CREATE FUNCTION lookup.api_key(in_tenant uuid, key_id uuid)
 RETURNS TABLE (
     tenant_id uuid, id uuid, role text, caller_id text, user_id uuid, owner_user_id uuid,
     trust_level smallint, environment text, key_hashes text[], used_this_minute boolean)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 AS $$
     SELECT k.tenant_id, k.id, coalesce(u.role, k.role), k.caller_id, k.user_id, k.owner_user_id,
            k.trust_level, k.environment,

@@ -66,11 +66,17 @@ CREATE POLICY within_tenant_read ON approval_votes FOR SELECT TO countersign_aud
     USING (tenant_id = current_setting('app.tenant_id')::uuid);
 -- The sweep materialises expiry for every tenant, and shows each expired request with its votes in the event.
 CREATE POLICY sweep_read ON approval_requests FOR SELECT TO countersign_sweeper USING (true);
-CREATE POLICY sweep_expires ON approval_requests FOR UPDATE TO countersign_sweeper USING (true) WITH CHECK (status = 'EXPIRED');
+CREATE POLICY sweep_expires ON approval_requests FOR UPDATE TO countersign_sweeper
+    USING (expires_at <= clock_timestamp()) WITH CHECK (status = 'EXPIRED');
 CREATE POLICY sweep_read ON approval_votes FOR SELECT TO countersign_sweeper USING (true);
-GRANT SELECT, INSERT, UPDATE ON approval_requests TO countersign_app;
-GRANT SELECT, INSERT, UPDATE ON approval_votes TO countersign_app;
-GRANT SELECT ON approval_requests, approval_votes TO countersign_auditor, countersign_sweeper;
+GRANT SELECT, INSERT, UPDATE (status, version, decided_at) ON approval_requests TO countersign_app;
+GRANT SELECT, INSERT, UPDATE (decision, note, voted_at) ON approval_votes TO countersign_app;
+GRANT SELECT ON approval_requests, approval_votes TO countersign_sweeper;
+-- Not the nonce, which would let short arguments be guessed, nor the digest of the token.
+GRANT SELECT (tenant_id, id, request_id, status, version, requested_by, owner_user_id, tool_call, display_hash,
+              action_digest, reason, risk_labels, required_approvals, approver_groups, policy_id, policy_version,
+              created_at, expires_at, decided_at) ON approval_requests TO countersign_auditor;
+GRANT SELECT ON approval_votes TO countersign_auditor;
 GRANT UPDATE (status, version, decided_at) ON approval_requests TO countersign_sweeper;
 
 -- The guard of every transition: the vote, cancellation and expiry by the sweep all pass through here. It moves nothing
@@ -79,7 +85,7 @@ GRANT UPDATE (status, version, decided_at) ON approval_requests TO countersign_s
 -- transaction's start.
 CREATE FUNCTION settle_approval(of_tenant uuid, approval uuid, from_status text, to_status text, at timestamptz)
 RETURNS SETOF approval_requests
-LANGUAGE sql VOLATILE SECURITY INVOKER SET search_path = pg_catalog, public
+LANGUAGE sql VOLATILE SECURITY INVOKER SET search_path = pg_catalog, public, pg_temp
 AS $$
     UPDATE public.approval_requests
     SET status = to_status,
@@ -97,10 +103,11 @@ AS $$
     RETURNING *
 $$;
 
--- Whatever code runs, the state machine holds: no status is left that may not be left, and what was copied into the
--- row at creation stays.
+-- Whatever code runs, the state machine holds: no status is left that may not be left, nothing is decided after the
+-- deadline or expires before it, no approval lacks its votes, versions count up by one, and everything else stays as it
+-- was asked for.
 CREATE FUNCTION guard_approval() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, public
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
     IF NEW.status <> OLD.status AND NOT (
@@ -112,13 +119,24 @@ BEGIN
     IF OLD.status NOT IN ('PENDING', 'APPROVED') AND NEW IS DISTINCT FROM OLD THEN
         RAISE EXCEPTION 'a % approval is final', OLD.status USING ERRCODE = 'check_violation';
     END IF;
-    IF (NEW.requested_by, NEW.owner_user_id, NEW.tool_call, NEW.display_hash, NEW.action_digest, NEW.action_nonce,
-        NEW.required_approvals, NEW.approver_groups, NEW.token_digest, NEW.policy_id, NEW.policy_version,
-        NEW.created_at, NEW.expires_at)
-       IS DISTINCT FROM
-       (OLD.requested_by, OLD.owner_user_id, OLD.tool_call, OLD.display_hash, OLD.action_digest, OLD.action_nonce,
-        OLD.required_approvals, OLD.approver_groups, OLD.token_digest, OLD.policy_id, OLD.policy_version,
-        OLD.created_at, OLD.expires_at)
+    -- The second is for the clock that moved on since the statement compared it.
+    IF (NEW.status = 'EXPIRED' AND OLD.expires_at > clock_timestamp())
+       OR (NEW.status <> 'EXPIRED' AND OLD.expires_at < clock_timestamp() - interval '1 second')
+    THEN
+        RAISE EXCEPTION 'an approval expires at its deadline, and does nothing else after it'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.version <> OLD.version + 1 THEN
+        RAISE EXCEPTION 'a change of an approval raises its version by one' USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.status = 'APPROVED' AND OLD.status = 'PENDING' AND NEW.required_approvals > (
+        SELECT count(*) FROM public.approval_votes v
+        WHERE v.tenant_id = NEW.tenant_id AND v.approval_id = NEW.id AND v.decision = 'APPROVE')
+    THEN
+        RAISE EXCEPTION 'an approval needs its votes' USING ERRCODE = 'check_violation';
+    END IF;
+    IF to_jsonb(NEW) - '{status,version,decided_at}'::text[]
+       IS DISTINCT FROM to_jsonb(OLD) - '{status,version,decided_at}'::text[]
     THEN
         RAISE EXCEPTION 'what was asked for cannot change' USING ERRCODE = 'check_violation';
     END IF;
@@ -128,7 +146,43 @@ $$;
 CREATE TRIGGER approval_state_machine BEFORE UPDATE ON approval_requests
     FOR EACH ROW EXECUTE FUNCTION guard_approval();
 
+-- A request begins at its beginning.
+CREATE FUNCTION guard_new_approval() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    IF NEW.status <> 'PENDING' OR NEW.version <> 1 OR NEW.decided_at IS NOT NULL THEN
+        RAISE EXCEPTION 'an approval begins PENDING, at version 1' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER approval_begins_pending BEFORE INSERT ON approval_requests
+    FOR EACH ROW EXECUTE FUNCTION guard_new_approval();
+
+-- Votes are cast while the request is pending; the only change of mind is from an approval to a denial.
+CREATE FUNCTION guard_vote() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM public.approval_requests r
+        WHERE r.tenant_id = NEW.tenant_id AND r.id = NEW.approval_id AND r.status = 'PENDING')
+    THEN
+        RAISE EXCEPTION 'only a pending approval can be voted on' USING ERRCODE = 'check_violation';
+    END IF;
+    IF TG_OP = 'UPDATE' AND NOT (OLD.decision = 'APPROVE' AND NEW.decision = 'DENY') THEN
+        RAISE EXCEPTION 'a vote can only turn from APPROVE to DENY' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER vote_on_what_is_pending BEFORE INSERT OR UPDATE ON approval_votes
+    FOR EACH ROW EXECUTE FUNCTION guard_vote();
+
 REVOKE ALL ON FUNCTION settle_approval(uuid, uuid, text, text, timestamptz) FROM PUBLIC;
 REVOKE ALL ON FUNCTION guard_approval() FROM PUBLIC;
+REVOKE ALL ON FUNCTION guard_new_approval() FROM PUBLIC;
+REVOKE ALL ON FUNCTION guard_vote() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION settle_approval(uuid, uuid, text, text, timestamptz) TO countersign_app, countersign_sweeper;
 RESET ROLE;

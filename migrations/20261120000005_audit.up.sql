@@ -72,7 +72,7 @@ CREATE POLICY within_tenant ON audit_pending TO countersign_app
 CREATE POLICY within_tenant_read ON audit_events FOR SELECT TO countersign_auditor
     USING (tenant_id = current_setting('app.tenant_id')::uuid);
 -- The sweep records what it does (an expiry) in the log of the tenant it does it for.
-CREATE POLICY sweep ON audit_events TO countersign_sweeper USING (true) WITH CHECK (true);
+CREATE POLICY sweep ON audit_events TO countersign_sweeper USING (true) WITH CHECK (recorded_by = 'system:sweep');
 CREATE POLICY sweep ON audit_request_ids TO countersign_sweeper USING (true) WITH CHECK (true);
 CREATE POLICY sweep ON audit_pending TO countersign_sweeper USING (true) WITH CHECK (true);
 -- Append-only: nobody may update or delete an event.
@@ -89,14 +89,14 @@ $$;
 -- Makes the monthly partitions from the month of `first_month` on. Definer, because only the owner may create tables and
 -- the sweep that keeps partitions ahead of time is not the owner.
 CREATE FUNCTION make_audit_partitions(first_month timestamptz, months integer) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
     starts timestamptz;
     part text;
     made integer := 0;
 BEGIN
-    FOR i IN 0 .. months - 1 LOOP
+    FOR i IN 0 .. least(months, 60) - 1 LOOP
         starts := date_trunc('month', first_month AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
         starts := ((starts AT TIME ZONE 'UTC') + make_interval(months => i)) AT TIME ZONE 'UTC';
         part := 'audit_events_' || to_char(starts AT TIME ZONE 'UTC', 'YYYY_MM');

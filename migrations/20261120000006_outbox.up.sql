@@ -94,7 +94,7 @@ GRANT SELECT ON outbox TO countersign_lookup;
 SET LOCAL ROLE countersign_lookup;
 CREATE FUNCTION lookup.outbox_backlog()
 RETURNS TABLE (pending bigint, oldest_seconds double precision)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 AS $$
     SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(o.created_at)), 0)::double precision
     FROM public.outbox o

@@ -132,6 +132,27 @@ async fn anothers_key_is_unknown_on_every_route() {
 }
 
 #[tokio::test]
+async fn a_query_parameter_that_a_route_does_not_know_is_refused_on_every_route() {
+    let stack = TestStack::start().await;
+    let tenant = stack.tenant().await;
+    let client = stack.client(product(stack.ctx.clone()));
+    let objects = fill(&client, &tenant).await;
+    let before = snapshot(&stack, tenant.id).await;
+    for route in routes() {
+        let path = with_object(&route.path, &objects, tenant.id).unwrap_or_else(|| route.path.clone());
+        let asked = ask(&client, &route, &format!("{path}?unheard_of=1"));
+        let answer = if route.operators {
+            asked.bearer(stack.operator()).send().await
+        } else {
+            asked.key(&tenant.admin).send().await
+        };
+        let details = answer.expect_error(400, "VALIDATION_ERROR");
+        assert_eq!(details["field"], "unheard_of", "{} {path}", route.method);
+    }
+    assert_eq!(snapshot(&stack, tenant.id).await, before, "and nothing was changed");
+}
+
+#[tokio::test]
 async fn anothers_objects_do_not_exist_on_any_route() {
     let stack = TestStack::start().await;
     let (ours, theirs) = (stack.tenant().await, stack.tenant().await);

@@ -126,7 +126,9 @@ fn a_request_is_made_listed_shown_and_approved() {
         .expect(0);
     assert_eq!(id_of(&all.value()), id);
 
-    let approved = service.as_approver(&["approve", &id, "--note", "Read it"]).expect(0);
+    let approved = service
+        .as_approver(&["approve", &id, "--yes", "--note", "Read it"])
+        .expect(0);
     assert_eq!(approved.stdout, "APPROVED, 1/1 approvals\n");
     for shown in [
         "db.migrate",
@@ -202,9 +204,14 @@ fn waiting_goes_on_over_votes_until_the_decision() {
             break id_of(&inbox.value());
         }
     };
-    let first = service.as_approver(&["approve", &id, "--json"]).expect(0).value();
+    let first = service
+        .as_approver(&["approve", &id, "--yes", "--json"])
+        .expect(0)
+        .value();
     assert_eq!((&first["status"], &first["approvals"]), (&json!("PENDING"), &json!(1)));
-    service.as_holder(&ours.second_approver, &["approve", &id]).expect(0);
+    service
+        .as_holder(&ours.second_approver, &["approve", &id, "--yes"])
+        .expect(0);
 
     let ran = Ran::from(waiter.wait_with_output().expect("it ran")).expect(0);
     let [made, ended] = &ran.values()[..] else {
@@ -224,17 +231,17 @@ fn refusals_keep_the_servers_code_and_have_their_exit_code() {
     let nothing = "019a9f00-0000-7000-8000-000000000001";
     let theirs = &service.with.theirs.approver;
 
-    let unknown = service.as_approver(&["approve", nothing]).expect(7);
+    let unknown = service.as_approver(&["approve", nothing, "--yes"]).expect(7);
     assert!(unknown.stderr.starts_with("error[NOT_FOUND]: "), "{}", unknown.stderr);
-    let foreign = service.as_holder(theirs, &["approve", &id]).expect(7);
+    let foreign = service.as_holder(theirs, &["approve", &id, "--yes"]).expect(7);
     assert_eq!(
         foreign.stderr, unknown.stderr,
         "another tenant's request is like one that never was"
     );
-    let itself = service.as_agent(&["approve", &id]).expect(6);
+    let itself = service.as_agent(&["approve", &id, "--yes"]).expect(6);
     assert!(itself.stderr.contains("error[FORBIDDEN]: "), "{}", itself.stderr);
     let stale = service
-        .as_approver(&["approve", &id, "--display-hash", &"0".repeat(64), "--json"])
+        .as_approver(&["approve", &id, "--yes", "--display-hash", &"0".repeat(64), "--json"])
         .expect(8);
     let told: Value = serde_json::from_str(stale.stderr.lines().last().unwrap_or_default()).expect("JSON");
     assert!(
@@ -243,9 +250,9 @@ fn refusals_keep_the_servers_code_and_have_their_exit_code() {
         stale.stderr
     );
 
-    service.as_approver(&["deny", &id]).expect(0);
+    service.as_approver(&["deny", &id, "--yes"]).expect(0);
     let decided = service
-        .as_holder(&service.with.ours.second_approver, &["approve", &id])
+        .as_holder(&service.with.ours.second_approver, &["approve", &id, "--yes"])
         .expect(8);
     assert!(
         decided.stderr.contains("error[ALREADY_DECIDED]: ") && decided.stderr.contains("DENIED"),
@@ -286,7 +293,7 @@ fn text_that_would_deceive_an_approver_is_made_visible() {
         inbox.stdout
     );
     assert_eq!(inbox.stdout.lines().count(), 2, "{}", inbox.stdout);
-    let shown = service.as_approver(&["deny", &id]).expect(0).stderr;
+    let shown = service.as_approver(&["deny", &id, "--yes"]).expect(0).stderr;
     assert!(
         shown.contains("/srv/<U+202E>gpj.exe") && shown.contains("\nCaution "),
         "{shown}"

@@ -19,8 +19,10 @@ from .say import Problem, tell
 
 #: One request of each function behind HTTP. Any answer will do: it shows that the function runs.
 WARM_UP = ("/health", "/api/v1", "/api/v1/approvals", "/api/v1/audit/events")
-#: A waiting request holds one process, and two are needed to decide while one waits.
-CONCURRENCY = 8
+#: A waiting request holds one process. So many of them, and so few seats for those who wait in each of the two seeded
+#: tenants, that there is always one left to decide.
+CONCURRENCY = 16
+MAX_WAITERS = 6
 
 
 def start(cargo_lambda: str, port: int, environment: dict[str, str], log: Path, supervisor: Supervisor, *, reload: bool) -> Child:
@@ -33,7 +35,7 @@ def start(cargo_lambda: str, port: int, environment: dict[str, str], log: Path, 
     if not reload:
         command += ["--ignore-changes"]
     # Cargo would report every process that is started; what it has to say of a failed build is still said.
-    environment = {**environment, "CARGO_TERM_QUIET": "true"}
+    environment = {"APPROVAL_MAX_WAITERS": str(MAX_WAITERS), **environment, "CARGO_TERM_QUIET": "true"}
     return supervisor.start("cargo lambda watch", command, log, env=environment, cwd=ROOT)
 
 

@@ -22,6 +22,3 @@ ALTER ROLE countersign_auditor LOGIN PASSWORD :'password';
 
 -- The migrator gives tables and functions to these two; from Postgres 16 on that needs the admin option.
 GRANT countersign_owner, countersign_lookup TO countersign_migrator WITH ADMIN OPTION;
-
--- The sealer reads when the oldest transaction of any session began.
-GRANT pg_read_all_stats TO countersign_sweeper;

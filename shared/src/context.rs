@@ -13,7 +13,7 @@ use crate::{
     auth::{OperatorCredential, Verifier},
     config::Config,
     data::{Cache, Database},
-    secrets::Secrets,
+    secrets::{SecretError, Secrets},
 };
 
 /// What a function is there for, and so which secrets it needs and may read.
@@ -46,8 +46,8 @@ pub struct AppContext {
     pub secrets: Secrets,
     /// Checks the secrets of API keys.
     pub verifier: Verifier,
-    /// The operator's credential; `None` in a function that does not serve the operator.
-    pub operator: Option<OperatorCredential>,
+    /// Whether this function serves the operator, and so may read its credential.
+    pub serves_operator: bool,
 }
 
 /// Why a function refuses to start: every secret that is missing or wrong, none with its value.
@@ -80,9 +80,9 @@ impl AppContext {
             .and_then(|url| or_note(Database::connect_lazy(&url, &config.database), &mut mistakes));
         let cache = or_note(redis_url, &mut mistakes)
             .and_then(|url| or_note(Cache::connect_lazy(&url, &config.redis), &mut mistakes));
-        let operator = operator_key
-            .and_then(|key| or_note(key, &mut mistakes))
-            .and_then(|key| or_note(OperatorCredential::new(&key), &mut mistakes));
+        if let Some(key) = operator_key.and_then(|key| or_note(key, &mut mistakes)) {
+            or_note(OperatorCredential::new(&key), &mut mistakes);
+        }
         let (Some(db), Some(cache), true) = (database, cache, mistakes.is_empty()) else {
             return Err(StartError(mistakes));
         };
@@ -98,7 +98,7 @@ impl AppContext {
             db,
             cache,
             secrets,
-            operator,
+            serves_operator: duty == Duty::TenantsAndOperator,
         };
         let (postgres, redis) = tokio::join!(context.db.ping(), context.cache.ping());
         if let Err(error) = postgres {
@@ -108,6 +108,22 @@ impl AppContext {
             tracing::error!(%error, "Redis does not answer; everything still works, more slowly");
         }
         Ok(context)
+    }
+}
+
+impl AppContext {
+    /// The operator's credential, as the secret store has it now (within `SECRETS_CACHE_TTL_SECONDS`); `None` in a
+    /// function that does not serve the operator.
+    ///
+    /// # Errors
+    /// The secret store does not answer.
+    pub async fn operator(&self) -> Result<Option<OperatorCredential>, SecretError> {
+        if !self.serves_operator {
+            return Ok(None);
+        }
+        let credential = self.secrets.get_secret("admin", "api_key").await?;
+        // One that became too short to be a credential matches nobody.
+        Ok(OperatorCredential::new(&credential).ok())
     }
 }
 

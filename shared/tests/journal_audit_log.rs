@@ -422,8 +422,14 @@ async fn record_stores_an_event_of_the_product() {
 async fn the_sweep_appends_for_the_tenant_it_acts_for() {
     let stack = TestStack::start().await;
     let tenant = stack.new_tenant().await;
-    let receipts = append_alone(&stack.sweeper, tenant, &[event("r-1")]).await.unwrap();
-    let again = append_alone(&stack.ctx, tenant, &[event("r-1")]).await.unwrap();
+    let by_sweep = NewAuditEvent {
+        recorded_by: "system:sweep".to_owned(),
+        ..event("r-1")
+    };
+    let receipts = append_alone(&stack.sweeper, tenant, std::slice::from_ref(&by_sweep))
+        .await
+        .unwrap();
+    let again = append_alone(&stack.ctx, tenant, &[by_sweep]).await.unwrap();
     assert_eq!(
         again,
         [Receipt {
@@ -431,6 +437,14 @@ async fn the_sweep_appends_for_the_tenant_it_acts_for() {
             ..receipts[0].clone()
         }]
     );
+}
+
+#[tokio::test]
+async fn the_sweep_cannot_speak_for_anybody_else() {
+    let stack = TestStack::start().await;
+    let tenant = stack.new_tenant().await;
+    let forged = append_alone(&stack.sweeper, tenant, &[event("r-1")]).await.unwrap_err();
+    assert!(matches!(forged, AppendError::Database(error) if error.to_string().contains("row-level security")));
 }
 
 #[test]

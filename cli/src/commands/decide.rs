@@ -18,7 +18,7 @@ use crate::{
 /// Approve a request, after showing what is asked for
 ///
 /// The decision holds for what was shown: it carries the hash of that view, and is refused if the view is out of date. In
-/// a terminal it asks first; without one, or with --yes, it does not.
+/// a terminal it asks first; without one it wants --yes.
 #[derive(Args)]
 #[command(after_help = with_exit_codes("\
 Examples:
@@ -100,11 +100,14 @@ impl Vote {
     }
 }
 
-/// Asks the person at the terminal; where there is none, whoever wrote the script has decided.
+/// Asks the person at the terminal. Where there is none, nobody has seen what is being decided, and only `--yes` says that
+/// this is meant.
 fn is_confirmed(verb: &str) -> Result<bool, Failure> {
     let input = std::io::stdin();
     if !input.is_terminal() {
-        return Ok(true);
+        return Err(Failure::usage(format!(
+            "there is no terminal to ask at; to {verb} all the same, add --yes"
+        )));
     }
     let mut question = std::io::stderr().lock();
     write!(question, "\nDo you {verb} this? [y/N] ")?;

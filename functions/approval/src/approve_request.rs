@@ -3,7 +3,7 @@
 use axum::extract::State;
 use shared::{
     context::AppContext,
-    http::{ApiError, Caller, Json, Path, WriteErrors, roles},
+    http::{ApiError, Caller, Json, NoQuery, Path, WriteErrors, roles},
 };
 use uuid::Uuid;
 
@@ -30,6 +30,7 @@ use crate::{
 pub(crate) async fn approve_request(
     State(ctx): State<AppContext>,
     caller: Caller<{ roles::ADMIN | roles::APPROVER }>,
+    _: NoQuery,
     Path(id): Path<Uuid>,
     Json(vote): Json<Option<NewVote>>,
 ) -> Result<Json<ApprovalStatus>, ApiError> {

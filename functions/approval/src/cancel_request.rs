@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use shared::{
     context::AppContext,
-    http::{ApiError, Caller, Json, Path, WriteErrors, roles},
+    http::{ApiError, Caller, Json, NoQuery, Path, WriteErrors, roles},
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -38,6 +38,7 @@ pub(crate) struct NewCancellation {}
 pub(crate) async fn cancel_request(
     State(ctx): State<AppContext>,
     caller: Caller<{ roles::AGENT | roles::ADMIN }>,
+    _: NoQuery,
     Path(id): Path<Uuid>,
     Json(_nothing): Json<Option<NewCancellation>>,
 ) -> Result<Json<ApprovalStatus>, ApiError> {

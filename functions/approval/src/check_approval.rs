@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use shared::{
     context::AppContext,
-    http::{ApiError, Caller, Json, WriteErrors, roles},
+    http::{ApiError, Caller, Json, NoQuery, WriteErrors, roles},
 };
 use utoipa::ToSchema;
 
@@ -34,6 +34,7 @@ pub(crate) struct ApprovalCheck {
 pub(crate) async fn check_approval(
     State(ctx): State<AppContext>,
     caller: Caller<{ roles::AGENT | roles::ADMIN }>,
+    _: NoQuery,
     Json(check): Json<ApprovalCheck>,
 ) -> Result<Json<ApprovalStatus>, ApiError> {
     let requester = caller.to_string();

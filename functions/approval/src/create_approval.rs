@@ -6,7 +6,7 @@ use shared::{
     auth::Principal,
     context::AppContext,
     data::TenantTx,
-    http::{ApiError, Caller, Created, Json, WriteErrors, roles},
+    http::{ApiError, Caller, Created, Json, NoQuery, WriteErrors, roles},
     journal::redaction::sanitize,
 };
 use utoipa::ToSchema;
@@ -48,6 +48,7 @@ pub(crate) struct CreatedApproval {
 pub(crate) async fn create_approval(
     State(ctx): State<AppContext>,
     caller: Caller<{ roles::AGENT | roles::ADMIN }>,
+    _: NoQuery,
     Json(body): Json<NewApproval>,
 ) -> Result<Created<CreatedApproval>, ApiError> {
     let asked = body.accept(&caller, ctx.config.approvals.token_ttl_seconds)?;

@@ -9,7 +9,8 @@ use uuid::Uuid;
 pub(crate) struct Approver {
     pub(crate) user_id: Uuid,
     pub(crate) groups: Vec<String>,
-    /// The principals that saw a secret of theirs that still works, and could use it.
+    /// The principals that ever saw a secret of theirs: with it they could have minted themselves another, so neither
+    /// rotation nor revocation takes them off.
     pub(crate) minted_by: Vec<String>,
 }
 

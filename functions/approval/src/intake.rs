@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use shared::{
     auth::{Environment, Principal},
     http::ApiError,
+    journal::redaction::sanitize_text,
 };
 use utoipa::ToSchema;
 
@@ -134,7 +135,8 @@ pub(crate) fn prose(field: &str, text: &str) -> Result<Option<String>, ApiError>
     {
         return Err(ApiError::invalid(field, "must not hold control characters"));
     }
-    Ok((!text.is_empty()).then(|| text.to_owned()))
+    // People paste credentials into explanations too, and these are shown, announced and kept.
+    Ok((!text.is_empty()).then(|| sanitize_text(text).text))
 }
 
 fn name(field: &str, text: &str) -> Result<(), ApiError> {

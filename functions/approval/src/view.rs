@@ -56,7 +56,8 @@ impl From<&Approval> for ApprovalStatus {
             id: approval.id,
             request_id: approval.request_id.clone(),
             status: state,
-            version: approval.version,
+            // Expiry is a change of status too, whether the sweep has written it down yet or not.
+            version: approval.version + i32::from(state != approval.stored_state),
             requested_by: approval.requested_by.clone(),
             tool_call: approval.tool_call.clone(),
             display_hash: approval.display_hash.clone(),

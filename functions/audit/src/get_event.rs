@@ -5,7 +5,7 @@ use serde_json::json;
 use shared::{
     context::AppContext,
     data::TenantTx,
-    http::{ApiError, Caller, Json, Path, ReadErrors, parse_uuid, roles},
+    http::{ApiError, Caller, Json, NoQuery, Path, ReadErrors, parse_uuid, roles},
 };
 use uuid::Uuid;
 
@@ -32,6 +32,7 @@ use crate::{event::AuditEvent, store, submission::is_request_id};
 pub(crate) async fn get_event(
     State(ctx): State<AppContext>,
     reader: Caller<{ roles::AUDITOR | roles::ADMIN | roles::AGENT }>,
+    _: NoQuery,
     Path(id): Path<String>,
 ) -> Result<Json<AuditEvent>, ApiError> {
     let own = reader.is_agent().then(|| reader.to_string());

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 use shared::{
     context::AppContext,
-    http::{ApiError, Caller, ErrorCode, Json, OneOrMany, WriteErrors, roles},
+    http::{ApiError, Caller, ErrorCode, Json, NoQuery, OneOrMany, WriteErrors, roles},
     journal::{
         audit_log::{AppendError, Receipt, append},
         entry::MAX_ENTRY_BYTES,
@@ -64,6 +64,7 @@ struct RecordedEvent {
 pub(crate) async fn record_events(
     State(ctx): State<AppContext>,
     recorder: Caller<{ roles::AGENT | roles::ADMIN }>,
+    _: NoQuery,
     Json(submitted): Json<OneOrMany<Submission>>,
 ) -> Result<(StatusCode, Json<RecordedEvents>), ApiError> {
     let events = accept(submitted, &recorder.to_string()).map_err(invalid)?;

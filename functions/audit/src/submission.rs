@@ -25,10 +25,10 @@ pub(crate) struct Submission {
     #[schema(min_length = 1, max_length = 200)]
     tool: String,
     /// What happened.
-    #[schema(max_length = 200)]
+    #[schema(min_length = 1, max_length = 200)]
     action: Option<String>,
     /// What ties events together.
-    #[schema(max_length = 255)]
+    #[schema(min_length = 1, max_length = 255)]
     correlation_id: Option<String>,
     /// Where the caller runs.
     environment: Option<Environment>,
@@ -123,16 +123,22 @@ impl Submission {
             return broken("request_id", "must be 1 to 255 visible ASCII characters without /");
         }
         for (field, text) in [("caller_id", &self.caller_id), ("tool", &self.tool)] {
-            if text.is_empty() || !has_at_most(200, text) {
-                return broken(field, "must have 1 to 200 characters");
+            if text.is_empty() || !has_at_most(200, text) || text.contains(char::is_control) {
+                return broken(field, "must have 1 to 200 characters and no control characters");
             }
         }
         for (field, text, most) in [
             ("action", &self.action, 200),
             ("correlation_id", &self.correlation_id, 255),
         ] {
-            if text.as_ref().is_some_and(|text| !has_at_most(most, text)) {
-                return broken(field, &format!("must have at most {most} characters"));
+            if text
+                .as_ref()
+                .is_some_and(|text| text.is_empty() || !has_at_most(most, text) || text.contains(char::is_control))
+            {
+                return broken(
+                    field,
+                    &format!("must have 1 to {most} characters and no control characters"),
+                );
             }
         }
         if self.trust_level.is_some_and(|level| !(0..=4).contains(&level)) {
@@ -253,7 +259,7 @@ mod tests {
         let mixed = OneOrMany::Many(vec![submission(&json!({})), submission(&json!({"tool": ""}))]);
         let expected = Broken {
             field: "[1].tool".to_owned(),
-            rule: "must have 1 to 200 characters".to_owned(),
+            rule: "must have 1 to 200 characters and no control characters".to_owned(),
         };
         assert_eq!(accept(mixed, "agent:x").unwrap_err(), expected);
     }

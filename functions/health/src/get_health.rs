@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use shared::{
     context::AppContext,
-    http::{Json, PublicErrors},
+    http::{Json, NoQuery, PublicErrors},
 };
 use utoipa::ToSchema;
 
@@ -29,7 +29,7 @@ pub(crate) struct Health {
     responses((status = 200, body = Health, description = "Alive"), PublicErrors),
     security(())
 )]
-pub(crate) async fn get_health(State(ctx): State<AppContext>) -> Json<Health> {
+pub(crate) async fn get_health(State(ctx): State<AppContext>, _: NoQuery) -> Json<Health> {
     Json(Health {
         status: "ok",
         timestamp: ctx.clock.now(),

@@ -11,7 +11,7 @@ use serde::Serialize;
 use shared::{
     context::AppContext,
     data::{MigrationState, migration_state},
-    http::Json,
+    http::{ErrorBody, Json, NoQuery},
 };
 use tokio::time::{Instant, timeout};
 use utoipa::ToSchema;
@@ -64,17 +64,24 @@ struct OutboxCheck {
     tag = "health",
     responses(
         (status = 200, body = Readiness, description = "Serves, perhaps degraded"),
+        (status = 400, body = ErrorBody, description = "`VALIDATION_ERROR`"),
+        (status = 500, body = ErrorBody, description = "`INTERNAL_ERROR`"),
         (status = 503, body = Readiness, description = "Does not serve"),
     ),
     security(())
 )]
-pub(crate) async fn get_ready(State(ctx): State<AppContext>) -> Response {
+pub(crate) async fn get_ready(State(ctx): State<AppContext>, _: NoQuery) -> Response {
     // Side by side, but for the two that share the connection of Postgres, which follow it.
     let (database, redis, secrets) = tokio::join!(
         async {
             let postgres = timed(ctx.db.ping()).await;
             let migrations = timed(migrations_are_current(&ctx)).await;
-            let backlog = timeout(PATIENCE, store::outbox_backlog(ctx.db.without_tenant())).await;
+            let backlog = timeout(
+                PATIENCE,
+                ctx.db
+                    .retry_read(|pool| async move { store::outbox_backlog(&pool).await }),
+            )
+            .await;
             (postgres, migrations, backlog.ok().and_then(Result::ok))
         },
         timed(ctx.cache.ping()),
@@ -116,7 +123,11 @@ pub(crate) async fn get_ready(State(ctx): State<AppContext>) -> Response {
 }
 
 async fn migrations_are_current(ctx: &AppContext) -> Result<(), String> {
-    match migration_state(ctx.db.without_tenant()).await {
+    match ctx
+        .db
+        .retry_read(|pool| async move { migration_state(&pool).await })
+        .await
+    {
         Ok(MigrationState::Current) => Ok(()),
         Ok(MigrationState::Behind(missing)) => Err(format!("{missing} migrations are not applied")),
         Err(error) => Err(error.to_string()),

@@ -8,7 +8,6 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use shared::{
     context::AppContext,
-    data::Transaction,
     journal::{
         audit_log::{self, AppendError, NewAuditEvent},
         outbox::{NewOutboxEvent, enqueue},
@@ -33,7 +32,7 @@ pub(crate) type Stuck = HashSet<(Uuid, Uuid)>;
 /// # Errors
 /// Postgres refused or is gone; nothing expired.
 pub(crate) async fn expire(ctx: &AppContext, stuck: &mut Stuck, batch: u32) -> Result<u64, sqlx::Error> {
-    let mut tx = Transaction::begin(ctx.db.without_tenant()).await?;
+    let mut tx = ctx.db.begin_without_tenant().await?;
     let but_not: Vec<(Uuid, Uuid)> = stuck.iter().copied().collect();
     let claimed = approvals::claim_due(&mut tx, &but_not, i64::from(batch)).await?;
     if claimed.is_empty() {

@@ -1,6 +1,6 @@
 //! Hands events on: one delivery for each destination of an event's type.
 
-use shared::{context::AppContext, data::Transaction};
+use shared::context::AppContext;
 use uuid::Uuid;
 
 use crate::{handlers::Handlers, store::events};
@@ -11,7 +11,7 @@ use crate::{handlers::Handlers, store::events};
 /// # Errors
 /// Postgres refused or is gone; nothing was handed on.
 pub(crate) async fn fan_out(ctx: &AppContext, handlers: &Handlers, batch: u32) -> Result<u64, sqlx::Error> {
-    let mut tx = Transaction::begin(ctx.db.without_tenant()).await?;
+    let mut tx = ctx.db.begin_without_tenant().await?;
     let claimed = events::claim(&mut tx, i64::from(batch)).await?;
     if claimed.is_empty() {
         tx.commit().await?;

@@ -1,6 +1,6 @@
 //! Upkeep, once an invocation: the audit log's partitions ahead of time, and idempotency records that have expired.
 
-use shared::{context::AppContext, data::Transaction};
+use shared::context::AppContext;
 
 use crate::store::upkeep;
 
@@ -16,8 +16,7 @@ const MOST_BATCHES: usize = 20;
 /// # Errors
 /// Postgres refused or is gone. What was committed before stays.
 pub(crate) async fn keep_house(ctx: &AppContext) -> Result<(), sqlx::Error> {
-    let pool = ctx.db.without_tenant();
-    let mut tx = Transaction::begin(pool).await?;
+    let mut tx = ctx.db.begin_without_tenant().await?;
     if !upkeep::try_lock(&mut tx).await? {
         return tx.commit().await;
     }
@@ -29,7 +28,7 @@ pub(crate) async fn keep_house(ctx: &AppContext) -> Result<(), sqlx::Error> {
     }
 
     for _ in 0..MOST_BATCHES {
-        let mut tx = Transaction::begin(pool).await?;
+        let mut tx = ctx.db.begin_without_tenant().await?;
         if !upkeep::try_lock(&mut tx).await? {
             return tx.commit().await;
         }

@@ -122,9 +122,13 @@ impl Sweep {
     pub async fn turn(&mut self) -> Turn {
         let batch = self.ctx.config.outbox.batch;
         let mut turn = Turn::default();
-        turn.expired = turn.or_count("expiry", expire(&self.ctx, &mut self.stuck, batch).await);
-        turn.fanned_out = turn.or_count("fan-out", fan_out(&self.ctx, &self.handlers, batch).await);
-        let tally: Tally = turn.or_count("delivery", deliver(&self.ctx, &self.handlers, batch, self.until).await);
+        // Each part in a box of its own: nested in one another, they are more than the compiler lays out.
+        let expired = Box::pin(expire(&self.ctx, &mut self.stuck, batch)).await;
+        turn.expired = turn.or_count("expiry", expired);
+        let fanned_out = Box::pin(fan_out(&self.ctx, &self.handlers, batch)).await;
+        turn.fanned_out = turn.or_count("fan-out", fanned_out);
+        let delivered = Box::pin(deliver(&self.ctx, &self.handlers, batch, self.until)).await;
+        let tally: Tally = turn.or_count("delivery", delivered);
         turn.delivered = tally.delivered;
         turn.retried = tally.retried;
         turn.dead = tally.dead;

@@ -7,7 +7,7 @@ use shared::{
     auth::{Environment, Role},
     context::AppContext,
     data::TenantScope,
-    http::{ApiError, Created, Json, Path, WriteErrors},
+    http::{ApiError, Created, Json, NoQuery, Path, WriteErrors},
     journal::audit_log::{self, NewAuditEvent},
 };
 use utoipa::ToSchema;
@@ -61,6 +61,7 @@ pub(crate) struct Bootstrapped {
 pub(crate) async fn bootstrap_tenant(
     State(ctx): State<AppContext>,
     _: Operator,
+    _: NoQuery,
     Path(tenant_id): Path<Uuid>,
     Json(admin): Json<FirstAdmin>,
 ) -> Result<Created<Bootstrapped>, ApiError> {
@@ -113,7 +114,7 @@ pub(crate) async fn bootstrap_tenant(
     }
     api_keys::insert(&mut tx, &api_key, &credential.hash).await?;
     let event = NewAuditEvent::of_product(&ctx, OPERATOR, "tenant.bootstrapped", tenant_id)
-        .arguments(events::fields(&json!({ "user": user, "credential": api_key })));
+        .arguments(events::fields(&json!({ "user": user, "key": api_key })));
     audit_log::record_in_tx(&mut tx, &ctx, event).await?;
     tx.commit().await?;
     Ok(Created(Bootstrapped {

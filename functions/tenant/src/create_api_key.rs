@@ -8,7 +8,7 @@ use shared::{
     auth::{Environment, Role},
     context::AppContext,
     data::TenantTx,
-    http::{ApiError, Caller, Created, ErrorCode, Json, WriteErrors, roles},
+    http::{ApiError, Caller, Created, ErrorCode, Json, NoQuery, WriteErrors, roles},
     journal::audit_log,
 };
 use utoipa::ToSchema;
@@ -64,6 +64,7 @@ fn dev() -> Environment {
 pub(crate) async fn create_api_key(
     State(ctx): State<AppContext>,
     admin: Caller<{ roles::ADMIN }>,
+    _: NoQuery,
     Json(new): Json<NewApiKey>,
 ) -> Result<Created<MintedApiKey>, ApiError> {
     let holder = Holder::of(new.role, new.caller_id, new.user_id, new.owner_user_id)?;

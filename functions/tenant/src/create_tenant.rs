@@ -6,7 +6,7 @@ use serde_json::json;
 use shared::{
     context::AppContext,
     data::TenantScope,
-    http::{ApiError, Created, ErrorCode, Json, WriteErrors},
+    http::{ApiError, Created, ErrorCode, Json, NoQuery, WriteErrors},
     journal::audit_log::{self, NewAuditEvent},
 };
 use utoipa::ToSchema;
@@ -47,6 +47,7 @@ pub(crate) struct NewTenant {
 pub(crate) async fn create_tenant(
     State(ctx): State<AppContext>,
     _: Operator,
+    _: NoQuery,
     Json(new): Json<NewTenant>,
 ) -> Result<Created<Tenant>, ApiError> {
     if let Some(slug) = new.slug {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 use shared::{
     context::AppContext,
-    http::{ApiError, Caller, Created, ErrorCode, Json, WriteErrors, roles},
+    http::{ApiError, Caller, Created, ErrorCode, Json, NoQuery, WriteErrors, roles},
     journal::audit_log,
 };
 use utoipa::ToSchema;
@@ -45,6 +45,7 @@ pub(crate) struct NewUser {
 pub(crate) async fn create_user(
     State(ctx): State<AppContext>,
     admin: Caller<{ roles::ADMIN }>,
+    _: NoQuery,
     Json(new): Json<NewUser>,
 ) -> Result<Created<User>, ApiError> {
     let now = ctx.clock.now();

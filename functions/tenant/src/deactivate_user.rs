@@ -3,7 +3,7 @@
 use axum::{extract::State, http::StatusCode};
 use shared::{
     context::AppContext,
-    http::{ApiError, Caller, Path, WriteErrors, roles},
+    http::{ApiError, Caller, NoQuery, Path, WriteErrors, roles},
 };
 use uuid::Uuid;
 
@@ -26,6 +26,7 @@ use crate::{update_user::change, user::UserPatch};
 pub(crate) async fn deactivate_user(
     State(ctx): State<AppContext>,
     admin: Caller<{ roles::ADMIN }>,
+    _: NoQuery,
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, ApiError> {
     change(&ctx, &admin, id, UserPatch::deactivation()).await?;

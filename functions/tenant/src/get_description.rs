@@ -4,7 +4,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use shared::http::PublicErrors;
+use shared::http::{NoQuery, PublicErrors};
 
 const DESCRIPTION: &str = include_str!("../../../openapi.json");
 
@@ -17,6 +17,6 @@ const DESCRIPTION: &str = include_str!("../../../openapi.json");
     responses((status = 200, body = serde_json::Value, description = "The description"), PublicErrors),
     security(())
 )]
-pub(crate) async fn get_description() -> Response {
+pub(crate) async fn get_description(_: NoQuery) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], DESCRIPTION).into_response()
 }

@@ -6,7 +6,7 @@ use axum::{
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest as _, Sha256};
-use shared::http::PublicErrors;
+use shared::http::{NoQuery, PublicErrors};
 
 const PAGE: &str = include_str!("docs.html");
 
@@ -19,7 +19,7 @@ const PAGE: &str = include_str!("docs.html");
     responses((status = 200, body = String, content_type = "text/html", description = "The page"), PublicErrors),
     security(())
 )]
-pub(crate) async fn get_docs() -> Response {
+pub(crate) async fn get_docs(_: NoQuery) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
         (header::CONTENT_SECURITY_POLICY, content_security_policy(PAGE)),

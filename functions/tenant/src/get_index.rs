@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use shared::http::{Caller, Json, ReadErrors, roles};
+use shared::http::{Caller, Json, NoQuery, ReadErrors, roles};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -41,7 +41,7 @@ pub(crate) struct Index {
     responses((status = 200, body = Index, description = "The paths"), ReadErrors),
     security(("api_key" = [], "tenant_id" = []))
 )]
-pub(crate) async fn get_index(caller: Caller<{ roles::ANY }>) -> Json<Index> {
+pub(crate) async fn get_index(caller: Caller<{ roles::ANY }>, _: NoQuery) -> Json<Index> {
     Json(Index {
         message: "Countersign API v1",
         tenant_id: caller.tenant_id,

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use shared::{
     context::AppContext,
-    http::{ApiError, Caller, Json, ReadErrors, roles},
+    http::{ApiError, Caller, Json, NoQuery, ReadErrors, roles},
 };
 
 use crate::{settings::Settings, store};
@@ -24,6 +24,7 @@ use crate::{settings::Settings, store};
 pub(crate) async fn get_settings(
     State(ctx): State<AppContext>,
     person: Caller<{ roles::PEOPLE }>,
+    _: NoQuery,
 ) -> Result<Json<Settings>, ApiError> {
     let user_id = person.user_id().ok_or_else(ApiError::forbidden)?;
     let mut tx = ctx.db.begin(person.scope()).await?;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::Serialize;
 use shared::{
     context::AppContext,
-    http::{ApiError, Caller, Json, Path, ReadErrors, roles},
+    http::{ApiError, Caller, Json, NoQuery, Path, ReadErrors, roles},
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -41,6 +41,7 @@ pub(crate) struct Task {
 pub(crate) async fn get_task(
     State(ctx): State<AppContext>,
     caller: Caller<{ roles::ANY }>,
+    _: NoQuery,
     Path(id): Path<Uuid>,
 ) -> Result<Json<Task>, ApiError> {
     let cached = match ctx.cache.get_json::<Outcome>(&cache_key(caller.tenant_id, id)).await {

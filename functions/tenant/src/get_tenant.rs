@@ -4,7 +4,7 @@ use axum::extract::State;
 use shared::{
     context::AppContext,
     data::TenantScope,
-    http::{ApiError, Json, ReadErrors},
+    http::{ApiError, Json, NoQuery, ReadErrors},
 };
 
 use crate::{access::TenantAccess, store::tenants, tenant::Tenant};
@@ -23,7 +23,11 @@ use crate::{access::TenantAccess, store::tenants, tenant::Tenant};
     security(("api_key" = []), ("api_key" = [], "tenant_id" = []))
 )]
 #[tracing::instrument(name = "tenant.get", skip_all, fields(tenant.id = %access.tenant_id))]
-pub(crate) async fn get_tenant(State(ctx): State<AppContext>, access: TenantAccess) -> Result<Json<Tenant>, ApiError> {
+pub(crate) async fn get_tenant(
+    State(ctx): State<AppContext>,
+    access: TenantAccess,
+    _: NoQuery,
+) -> Result<Json<Tenant>, ApiError> {
     let mut tx = ctx
         .db
         .begin(TenantScope {

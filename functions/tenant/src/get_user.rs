@@ -3,7 +3,7 @@
 use axum::extract::State;
 use shared::{
     context::AppContext,
-    http::{ApiError, Caller, Json, Path, ReadErrors, roles},
+    http::{ApiError, Caller, Json, NoQuery, Path, ReadErrors, roles},
 };
 use uuid::Uuid;
 
@@ -26,6 +26,7 @@ use crate::{store::users, user::User};
 pub(crate) async fn get_user(
     State(ctx): State<AppContext>,
     admin: Caller<{ roles::ADMIN }>,
+    _: NoQuery,
     Path(id): Path<Uuid>,
 ) -> Result<Json<User>, ApiError> {
     let mut tx = ctx.db.begin(admin.scope()).await?;

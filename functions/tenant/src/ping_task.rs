@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::{
     context::AppContext,
-    http::{ApiError, Caller, Json, WriteErrors, roles},
+    http::{ApiError, Caller, Json, NoQuery, WriteErrors, roles},
     journal::audit_log,
     journal::outbox::{self, NewOutboxEvent},
 };
@@ -43,6 +43,7 @@ pub(crate) struct QueuedTask {
 pub(crate) async fn ping_task(
     State(ctx): State<AppContext>,
     caller: Caller<{ roles::ANY }>,
+    _: NoQuery,
     Json(Ping {}): Json<Ping>,
 ) -> Result<(StatusCode, Json<QueuedTask>), ApiError> {
     let id = ctx.ids.next();

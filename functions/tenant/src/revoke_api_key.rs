@@ -4,7 +4,7 @@ use axum::{extract::State, http::StatusCode};
 use serde_json::Value;
 use shared::{
     context::AppContext,
-    http::{ApiError, Caller, Path, ReadErrors, roles},
+    http::{ApiError, Caller, NoQuery, Path, ReadErrors, roles},
     journal::audit_log,
     journal::outbox::{self, NewOutboxEvent},
 };
@@ -33,6 +33,7 @@ use crate::{
 pub(crate) async fn revoke_api_key(
     State(ctx): State<AppContext>,
     admin: Caller<{ roles::ADMIN }>,
+    _: NoQuery,
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, ApiError> {
     let mut tx = ctx.db.begin(admin.scope()).await?;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 use shared::{
     context::AppContext,
-    http::{ApiError, Caller, Json, Path, WriteErrors, roles},
+    http::{ApiError, Caller, Json, NoQuery, Path, WriteErrors, roles},
     journal::audit_log,
 };
 use utoipa::ToSchema;
@@ -45,6 +45,7 @@ pub(crate) struct Rotation {
 pub(crate) async fn rotate_api_key(
     State(ctx): State<AppContext>,
     admin: Caller<{ roles::ADMIN }>,
+    _: NoQuery,
     Path(id): Path<Uuid>,
     Json(rotation): Json<Rotation>,
 ) -> Result<Json<MintedApiKey>, ApiError> {

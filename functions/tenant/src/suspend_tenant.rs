@@ -3,7 +3,7 @@
 use axum::{extract::State, http::StatusCode};
 use shared::{
     context::AppContext,
-    http::{ApiError, ReadErrors},
+    http::{ApiError, NoQuery, ReadErrors},
 };
 
 use crate::{access::TenantAccess, tenant::TenantPatch, update_tenant::change};
@@ -25,6 +25,7 @@ use crate::{access::TenantAccess, tenant::TenantPatch, update_tenant::change};
 pub(crate) async fn suspend_tenant(
     State(ctx): State<AppContext>,
     access: TenantAccess,
+    _: NoQuery,
 ) -> Result<StatusCode, ApiError> {
     if !access.is_operator {
         return Err(ApiError::forbidden());

@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde_json::json;
 use shared::{
     context::AppContext,
-    http::{ApiError, Caller, Json, WriteErrors, roles},
+    http::{ApiError, Caller, Json, NoQuery, WriteErrors, roles},
     journal::audit_log,
 };
 
@@ -31,6 +31,7 @@ use crate::{
 pub(crate) async fn update_settings(
     State(ctx): State<AppContext>,
     person: Caller<{ roles::PEOPLE }>,
+    _: NoQuery,
     Json(patch): Json<SettingsPatch>,
 ) -> Result<Json<Settings>, ApiError> {
     let user_id = person.user_id().ok_or_else(ApiError::forbidden)?;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use shared::{
     context::AppContext,
     data::TenantScope,
-    http::{ApiError, Json, WriteErrors},
+    http::{ApiError, Json, NoQuery, WriteErrors},
     journal::audit_log::{self, NewAuditEvent},
 };
 
@@ -35,6 +35,7 @@ use crate::{
 pub(crate) async fn update_tenant(
     State(ctx): State<AppContext>,
     access: TenantAccess,
+    _: NoQuery,
     Json(patch): Json<TenantPatch>,
 ) -> Result<Json<Tenant>, ApiError> {
     if patch.is_the_operators() && !access.is_operator {

@@ -4,7 +4,7 @@ use axum::extract::State;
 use shared::{
     auth::Principal,
     context::AppContext,
-    http::{ApiError, Caller, Json, Path, WriteErrors, roles},
+    http::{ApiError, Caller, Json, NoQuery, Path, WriteErrors, roles},
     journal::audit_log,
 };
 use uuid::Uuid;
@@ -34,6 +34,7 @@ use crate::{
 pub(crate) async fn update_user(
     State(ctx): State<AppContext>,
     admin: Caller<{ roles::ADMIN }>,
+    _: NoQuery,
     Path(id): Path<Uuid>,
     Json(patch): Json<UserPatch>,
 ) -> Result<Json<User>, ApiError> {

@@ -122,8 +122,11 @@ async fn note_use(ctx: &AppContext, principal: &Principal) {
         let mut tx = ctx.db.begin(scope).await?;
         sqlx::query!(
             "UPDATE api_keys SET last_used_at = date_trunc('minute', clock_timestamp())
-             WHERE tenant_id = $1 AND id = $2
-               AND (last_used_at IS NULL OR last_used_at < date_trunc('minute', clock_timestamp()))",
+             WHERE (tenant_id, id) IN (
+                 SELECT tenant_id, id FROM api_keys
+                 WHERE tenant_id = $1 AND id = $2
+                   AND (last_used_at IS NULL OR last_used_at < date_trunc('minute', clock_timestamp()))
+                 FOR NO KEY UPDATE SKIP LOCKED)",
             principal.tenant_id,
             principal.key_id,
         )

@@ -153,7 +153,8 @@ impl AuthConfig {
 pub struct ApprovalsConfig {
     /// `APPROVAL_TOKEN_TTL_SECONDS`, default 3600: how long a request lives when it does not say.
     pub token_ttl_seconds: u64,
-    /// `APPROVAL_MAX_WAITERS`, default 20: how many requests may wait at once; each holds a Lambda environment.
+    /// `APPROVAL_MAX_WAITERS`, default 20: how many requests of one tenant may wait at once; each
+    /// holds a Lambda environment, so keep it well below how many there can be.
     pub max_waiters: u32,
 }
 
@@ -171,7 +172,8 @@ impl ApprovalsConfig {
 pub struct OutboxConfig {
     /// `OUTBOX_TURN_MS`, default 300: the pause between two turns of the sweep.
     pub turn_ms: u64,
-    /// `OUTBOX_SWEEP_SECONDS`, default 55: how long one invocation keeps sweeping when it knows no deadline.
+    /// `OUTBOX_SWEEP_SECONDS`, default 62: how long one invocation keeps sweeping, if its
+    /// deadline lets it. Longer than the minute between two firings, so that there is always one.
     pub sweep_seconds: u64,
     /// `OUTBOX_LEASE_SECONDS`, default 60: how long claimed events are left to their claimant.
     pub lease_seconds: u64,
@@ -185,8 +187,8 @@ impl OutboxConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let config = Self {
             turn_ms: reader.number(OUTBOX_TURN_MS, 300, 10..=60_000),
-            sweep_seconds: reader.number("OUTBOX_SWEEP_SECONDS", 55, 1..=890),
-            lease_seconds: reader.number("OUTBOX_LEASE_SECONDS", 60, 1..=3_600),
+            sweep_seconds: reader.number("OUTBOX_SWEEP_SECONDS", 62, 1..=890),
+            lease_seconds: reader.number("OUTBOX_LEASE_SECONDS", 60, 10..=3_600),
             batch: reader.number("OUTBOX_BATCH", 100, 1..=1_000),
             late_seconds: reader.number("OUTBOX_LATE_SECONDS", 120, 1..=DAY),
         };

@@ -53,7 +53,7 @@ fn nothing_set_gives_the_defaults() {
         config.outbox,
         OutboxConfig {
             turn_ms: 300,
-            sweep_seconds: 55,
+            sweep_seconds: 62,
             lease_seconds: 60,
             batch: 100,
             late_seconds: 120

@@ -3,7 +3,11 @@
 //! Every wait is bounded by one short timeout, and no write without a time to live can be expressed: what nobody deletes
 //! goes by itself. Nothing here is the truth.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::StreamExt as _;
 use redis::{
@@ -13,6 +17,8 @@ use redis::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 
+use tokio::time::Instant;
+
 use crate::config::RedisConfig;
 
 /// A connection to Redis that comes back by itself.
@@ -21,7 +27,13 @@ pub struct Cache {
     client: Client,
     connection: ConnectionManager,
     timeout: Duration,
+    /// After a time-out nobody asks until then: a Redis that hangs costs one request its patience, not every command of
+    /// every request.
+    resting_until: Arc<Mutex<Option<Instant>>>,
 }
+
+/// How long a Redis that hangs is left alone.
+const REST: Duration = Duration::from_secs(1);
 
 /// Why the cache did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +82,7 @@ impl Cache {
             client,
             connection,
             timeout,
+            resting_until: Arc::default(),
         })
     }
 
@@ -94,7 +107,7 @@ impl Cache {
     /// # Errors
     /// Redis does not answer.
     pub async fn delete(&self, key: &str) -> Result<bool, CacheError> {
-        let removed: u64 = self.bounded(self.connection.clone().del(key)).await?;
+        let removed: u64 = self.in_time(self.connection.clone().del(key)).await?;
         Ok(removed > 0)
     }
 
@@ -165,7 +178,7 @@ impl Cache {
     /// Redis does not answer.
     pub async fn ping(&self) -> Result<(), CacheError> {
         let mut connection = self.connection.clone();
-        self.bounded(async move { redis::cmd("PING").query_async::<String>(&mut connection).await })
+        self.in_time(async move { redis::cmd("PING").query_async::<String>(&mut connection).await })
             .await?;
         Ok(())
     }
@@ -183,7 +196,7 @@ impl Cache {
     /// # Errors
     /// Redis does not answer.
     pub async fn subscribe(&self, channel: &str) -> Result<Subscription, CacheError> {
-        self.bounded(async {
+        self.in_time(async {
             let mut messages = self.client.get_async_pubsub().await?;
             messages.subscribe(channel).await?;
             Ok(Subscription { messages })
@@ -191,9 +204,24 @@ impl Cache {
         .await
     }
 
+    /// Runs a command, unless Redis is being left alone; a time-out leaves it alone.
     async fn bounded<T>(&self, command: impl Future<Output = Result<T, RedisError>>) -> Result<T, CacheError> {
+        let resting_until = *self.resting_until.lock().unwrap_or_else(PoisonError::into_inner);
+        if resting_until.is_some_and(|until| Instant::now() < until) {
+            return Err(CacheError::Timeout);
+        }
+        let answer = self.in_time(command).await;
+        if matches!(answer, Err(CacheError::Timeout)) {
+            *self.resting_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + REST);
+        }
+        answer
+    }
+
+    /// Runs a command, whether Redis is being left alone or not.
+    async fn in_time<T>(&self, command: impl Future<Output = Result<T, RedisError>>) -> Result<T, CacheError> {
         // The connection's own time-outs do not cover the wait for a reconnection; this one covers everything.
         match tokio::time::timeout(self.timeout, command).await {
+            Ok(Err(error)) if error.is_timeout() => Err(CacheError::Timeout),
             Ok(answer) => Ok(answer?),
             Err(_) => Err(CacheError::Timeout),
         }

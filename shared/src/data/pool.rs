@@ -8,8 +8,11 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::{TenantScope, TenantTx};
+use super::{TenantScope, TenantTx, Transaction};
 use crate::config::DatabaseConfig;
+
+/// How long an answer may wait for its connection to come back, in milliseconds.
+const MOST_SETTLING_MS: u32 = 250;
 
 /// A pool of connections as one database role.
 #[derive(Clone)]
@@ -65,6 +68,14 @@ impl Database {
         }
     }
 
+    /// Begins a transaction without a tenant, for the sweep.
+    ///
+    /// # Errors
+    /// Postgres does not answer.
+    pub async fn begin_without_tenant(&self) -> Result<Transaction, sqlx::Error> {
+        Transaction::begin(&self.pool, self.statement_timeout).await
+    }
+
     /// The bare pool, without a tenant. Every tenant table refuses a query through it; it is for the definer functions of
     /// the schema `lookup`, for readiness, and for the sweep, whose role has policies of its own.
     #[must_use]
@@ -72,15 +83,17 @@ impl Database {
         &self.pool
     }
 
-    /// One round trip.
+    /// One round trip, on a fresh connection if the one at hand turns out to be broken.
     ///
     /// # Errors
     /// Postgres does not answer.
     pub async fn ping(&self) -> Result<(), sqlx::Error> {
-        self.pool.acquire().await?.ping().await
+        self.retry_read(|pool| async move { pool.acquire().await?.ping().await })
+            .await
     }
 
-    /// Runs a read again once if the connection turned out to be broken.
+    /// Runs a read outside of any transaction, bounded by the statement timeout, and again once if the connection turned
+    /// out to be broken.
     ///
     /// # Errors
     /// Whatever the second attempt says.
@@ -88,9 +101,35 @@ impl Database {
     where
         F: Future<Output = Result<T, sqlx::Error>>,
     {
-        match read(self.pool.clone()).await {
-            Err(error) if is_broken_connection(&error) => read(self.pool.clone()).await,
+        let mut bounded = || {
+            let reading = Box::pin(read(self.pool.clone()));
+            async {
+                tokio::time::timeout(self.statement_timeout, reading)
+                    .await
+                    .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+            }
+        };
+        match bounded().await {
+            Err(error) if is_broken_connection(&error) => bounded().await,
             outcome => outcome,
+        }
+    }
+
+    /// Waits until the one connection of a Lambda environment is back in its pool.
+    ///
+    /// A transaction that is dropped is rolled back when its connection returns, which a task of its own sees to. Once
+    /// the answer is out the environment may be frozen before that task has run, with the transaction's locks held; so
+    /// the frame waits for it. With more than one connection there is no such environment, and nothing to wait for.
+    pub async fn settle(&self) {
+        let all_back = || self.pool.num_idle() >= usize::try_from(self.pool.size()).unwrap_or(usize::MAX);
+        if self.pool.options().get_max_connections() == 1 {
+            // Bounded, because a server that does not answer would not answer the rollback either.
+            for _ in 0..MOST_SETTLING_MS {
+                if all_back() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
         }
     }
 }
@@ -99,8 +138,11 @@ impl Database {
 fn is_broken_connection(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => true,
-        // admin_shutdown, crash_shutdown: the server ended this connection.
-        sqlx::Error::Database(database) => matches!(database.code().as_deref(), Some("57P01" | "57P02")),
+        // Shut down by an administrator or a crash, or idle for too long, also in a transaction: the server ended this
+        // connection.
+        sqlx::Error::Database(database) => {
+            matches!(database.code().as_deref(), Some("57P01" | "57P02" | "57P05" | "25P03"))
+        }
         _ => false,
     }
 }

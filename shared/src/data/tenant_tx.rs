@@ -29,17 +29,19 @@ pub struct TenantTx {
 impl TenantTx {
     /// `BEGIN` and the context in one simple-protocol message: one round trip instead of two.
     ///
-    /// Only typed UUIDs and numbers are written into it. The statement timeout is set here as well, because as a startup
-    /// parameter it would not pass a transaction-pooling proxy.
+    /// Only typed UUIDs and numbers are written into it. The timeouts are set here as well, because as startup parameters
+    /// they would not pass a transaction-pooling proxy; the idle one frees the locks of an environment that was frozen
+    /// in the middle.
     pub(super) async fn begin(
         pool: &PgPool,
         scope: TenantScope,
         statement_timeout: Duration,
     ) -> Result<Self, sqlx::Error> {
         let mut statement = format!(
-            "BEGIN; SELECT set_config('app.tenant_id', '{}', true), set_config('statement_timeout', '{}', true)",
+            "BEGIN; SELECT set_config('app.tenant_id', '{}', true), set_config('statement_timeout', '{timeout}', true), \
+             set_config('idle_in_transaction_session_timeout', '{timeout}', true)",
             scope.tenant_id,
-            statement_timeout.as_millis()
+            timeout = statement_timeout.as_millis()
         );
         if let Some(user_id) = scope.user_id {
             let _ = write!(statement, ", set_config('app.user_id', '{user_id}', true)");

@@ -1,6 +1,9 @@
 //! A transaction on a pooled connection, safe to drop at any moment.
 
-use std::ops::{Deref, DerefMut};
+use std::{
+    ops::{Deref, DerefMut},
+    time::Duration,
+};
 
 use sqlx::{
     AssertSqlSafe, PgConnection, PgPool, Postgres, SqlSafeStr as _, pool::PoolConnection,
@@ -25,12 +28,14 @@ enum State {
 }
 
 impl Transaction {
-    /// Begins with a plain `BEGIN`.
-    ///
-    /// # Errors
-    /// Postgres does not answer.
-    pub async fn begin(pool: &PgPool) -> Result<Self, sqlx::Error> {
-        Self::begin_with(pool, "BEGIN".to_owned()).await
+    /// Begins without a tenant, with the same two timeouts that a tenant's transaction has, for the same reasons.
+    pub(super) async fn begin(pool: &PgPool, statement_timeout: Duration) -> Result<Self, sqlx::Error> {
+        let timeout = statement_timeout.as_millis();
+        let statement = format!(
+            "BEGIN; SELECT set_config('statement_timeout', '{timeout}', true), \
+             set_config('idle_in_transaction_session_timeout', '{timeout}', true)"
+        );
+        Self::begin_with(pool, statement).await
     }
 
     /// Begins with a statement that leaves the connection in a transaction.

@@ -122,12 +122,15 @@ impl FromRequestParts<AppContext> for OperatorAccess {
     /// A bearer that is no known credential is 401; a tenant's key without its tenant header can only be refused (403).
     async fn from_request_parts(parts: &mut Parts, ctx: &AppContext) -> Result<Self, ApiError> {
         let credential = auth::bearer(&parts.headers)?;
-        if ctx
-            .operator
-            .as_ref()
-            .is_some_and(|operator| operator.matches(credential))
-        {
-            return Ok(Self::Operator);
+        // What has the form of a tenant's key is none of the operator's, and need not wait for the secret store.
+        if auth::ApiKey::parse(credential).is_err() {
+            let operator = ctx
+                .operator()
+                .await
+                .map_err(|error| ApiError::unavailable(error.to_string()))?;
+            if operator.is_some_and(|operator| operator.matches(credential)) {
+                return Ok(Self::Operator);
+            }
         }
         let tenant_id = auth::tenant_header(&parts.headers)?;
         let principal = auth::find_principal(ctx, credential, tenant_id).await?;

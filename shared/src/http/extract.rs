@@ -64,6 +64,21 @@ impl<S: Send + Sync, T: PathSegment> FromRequestParts<S> for Path<T> {
     }
 }
 
+/// For a route that takes no query parameters: any is one too many.
+#[derive(Debug, Clone, Copy)]
+pub struct NoQuery;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        match form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).next() {
+            None => Ok(Self),
+            Some((name, _)) => Err(ApiError::invalid(&name, "is not a parameter of this route")),
+        }
+    }
+}
+
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 

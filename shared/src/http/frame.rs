@@ -66,6 +66,7 @@ pub(super) async fn frame(State(ctx): State<AppContext>, request: Request, next:
             .await;
         handled.unwrap_or_else(|panic| ApiError::internal(format!("panic: {}", said(&*panic))).into_response())
     };
+    ctx.db.settle().await;
     let (mut response, error) = enveloped(answer, &ctx, &request_id);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

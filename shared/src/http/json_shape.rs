@@ -41,10 +41,11 @@ impl<'de> Deserializer<'de> for Shaped {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        if self.0.is_array() {
-            return Err(Error::invalid_type(Unexpected::Seq, &"an object"));
+        match &self.0 {
+            Value::Object(_) => self.deserialize_any(visitor),
+            Value::Array(_) => Err(Error::invalid_type(Unexpected::Seq, &"an object")),
+            _ => Err(Error::custom("expected an object")),
         }
-        self.deserialize_any(visitor)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -73,7 +74,11 @@ impl<'de> Deserializer<'de> for Shaped {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        self.0.deserialize_enum(name, variants, visitor)
+        // All our enums are names; serde_json would also take `{"name": null}` for one.
+        match self.0 {
+            Value::String(_) => self.0.deserialize_enum(name, variants, visitor),
+            _ => Err(Error::custom(format_args!("expected one of {}", variants.join(", ")))),
+        }
     }
 
     forward_to_deserialize_any! {
@@ -137,6 +142,7 @@ mod tests {
             json!(["n", null, [], null]),
             json!({ "name": "n", "inner": [1, "small"], "list": [], "free": null }),
             json!({ "name": "n", "list": [[1, "small"]], "free": null }),
+            json!({ "name": "n", "list": [{ "count": 1, "kind": { "small": null } }], "free": null }),
         ] {
             assert!(
                 serde_json::from_value::<Outer>(wrong.clone()).is_ok(),

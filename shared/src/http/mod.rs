@@ -20,7 +20,7 @@ pub mod timestamp;
 pub use app::app;
 pub use caller::{Caller, OperatorAccess, roles};
 pub use error::{ApiError, ErrorBody, ErrorCode};
-pub use extract::{Path, PathSegment, Query, parse_uuid};
+pub use extract::{NoQuery, Path, PathSegment, Query, parse_uuid};
 pub use frame::RequestId;
 pub use json::{Created, Json, OneOrMany};
 pub use openapi::{PublicErrors, ReadErrors, WriteErrors};

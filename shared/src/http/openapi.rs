@@ -15,7 +15,7 @@ pub struct ReadErrors;
 /// What a route with a body may answer besides its success: the same, and 409, 413, 415.
 pub struct WriteErrors;
 
-/// What a route without credentials may answer besides its success: 500, 503.
+/// What a route without credentials may answer besides its success: 400, 500, 503.
 pub struct PublicErrors;
 
 fn errors(statuses: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
@@ -67,6 +67,7 @@ impl IntoResponses for WriteErrors {
 impl IntoResponses for PublicErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         errors(&[
+            ("400", "`VALIDATION_ERROR`"),
             ("500", "`INTERNAL_ERROR`"),
             ("503", "`UNAVAILABLE`, with `Retry-After`"),
         ])

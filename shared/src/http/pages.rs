@@ -18,6 +18,10 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
 }
 
+/// A Lambda's answer may have 6 MB, in which the body stands as a JSON string: every quote and backslash in it counts
+/// once more.
+const LONGEST_PAGE_BYTES: usize = 5 << 20;
+
 /// How many objects a page holds: 1 to 200, 50 when not said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageSize(i64);
@@ -82,11 +86,23 @@ impl Cursor {
         }
     }
 
-    /// Cuts the extra row off and points behind the last one shown.
-    pub fn page<T>(&self, mut rows: Vec<T>, size: PageSize, id: impl Fn(&T) -> Uuid) -> Page<T> {
+    /// Cuts the extra row off, and whatever makes the answer too long, and points behind the last one shown.
+    pub fn page<T: Serialize>(&self, mut rows: Vec<T>, size: PageSize, id: impl Fn(&T) -> Uuid) -> Page<T> {
         let limit = usize::try_from(size.0).unwrap_or(usize::MAX);
-        let more = rows.len() > limit;
-        rows.truncate(limit);
+        let fitting = rows
+            .iter()
+            .scan(0_usize, |bytes, row| {
+                let json = serde_json::to_vec(row).unwrap_or_default();
+                let escaped = json.iter().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+                *bytes = bytes.saturating_add(json.len() + escaped);
+                Some(*bytes)
+            })
+            .take_while(|bytes| *bytes <= LONGEST_PAGE_BYTES)
+            .count();
+        // One object is shown whatever its size, or the list could not be walked past it.
+        let kept = limit.min(fitting.max(1));
+        let more = rows.len() > kept;
+        rows.truncate(kept);
         let next_cursor = rows.last().filter(|_| more).map(|last| self.write(id(last)));
         Page {
             data: rows,
@@ -139,6 +155,21 @@ mod tests {
             assert!(ours.read(Some(&changed)).is_err(), "letter {at}");
         }
         assert!(ours.read(Some("")).is_err());
+    }
+
+    #[test]
+    fn a_page_ends_before_it_is_too_long_and_always_holds_something() {
+        let ours = Cursor::of("texts", Uuid::nil(), &());
+        let page = |sizes: &[usize]| {
+            let rows: Vec<String> = sizes.iter().map(|size| "\"".repeat(*size)).collect();
+            let page = ours.page(rows, PageSize::default(), |_| Uuid::nil());
+            (page.data.len(), page.next_cursor.is_some())
+        };
+        // A quote of a text is four bytes on its way out: escaped in the body, and both escaped again around it.
+        assert_eq!(page(&[1 << 18; 4]), (4, false));
+        assert_eq!(page(&[1 << 18; 6]), (4, true));
+        assert_eq!(page(&[2 << 20, 1]), (1, true));
+        assert_eq!(page(&[2 << 20]), (1, false));
     }
 
     #[test]

@@ -34,7 +34,9 @@ pub fn parse(text: &str) -> Option<DateTime<Utc>> {
         .ok()?
         .with_timezone(&Utc)
         .trunc_subsecs(3);
-    (1..=9999).contains(&at.year()).then_some(at)
+    // A leap second (RFC 3339 §5.7) would be shown as a second that is none, or as the year 10000.
+    let is_leap = at.timestamp_subsec_millis() >= 1_000;
+    ((1..=9999).contains(&at.year()) && !is_leap).then_some(at)
 }
 
 /// The same for times that may be absent.
@@ -77,5 +79,6 @@ mod tests {
         assert_eq!(format(at), "2026-11-20T08:30:00.123Z");
         assert_eq!(parse("2026-11-20 08:30:00"), None);
         assert_eq!(parse("0000-01-01T00:00:00Z"), None);
+        assert_eq!(parse("9999-12-31T23:59:60Z"), None);
     }
 }

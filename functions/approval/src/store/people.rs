@@ -27,24 +27,13 @@ async fn approvers(tx: &mut TenantTx, only: Option<Uuid>) -> Result<Vec<Approver
     sqlx::query_as!(
         Approver,
         r#"
-        WITH live_keys AS (
-            SELECT k.id, k.user_id, k.minted_by FROM api_keys k
-            WHERE k.tenant_id = $1 AND k.is_active AND k.user_id IS NOT NULL
-              AND ($2::uuid IS NULL OR k.user_id = $2)
-              AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
-        ), secrets AS (
-            SELECT l.user_id, l.minted_by FROM live_keys l
-            UNION
-            SELECT l.user_id, e.minted_by FROM live_keys l
-            JOIN api_key_earlier_secrets e ON e.tenant_id = $1 AND e.api_key_id = l.id
-            WHERE e.expires_at > clock_timestamp()
-        )
         SELECT u.id AS user_id, u.groups,
-               coalesce(array_agg(s.minted_by) FILTER (WHERE s.minted_by IS NOT NULL), '{}') AS "minted_by!"
-        FROM users u LEFT JOIN secrets s ON s.user_id = u.id
+               ARRAY(SELECT DISTINCT minter
+                     FROM api_keys k, unnest(k.former_minters || k.minted_by) AS minter
+                     WHERE k.tenant_id = $1 AND k.user_id = u.id) AS "minted_by!"
+        FROM users u
         WHERE u.tenant_id = $1 AND u.status = 'ACTIVE' AND u.role IN ('admin', 'approver')
           AND ($2::uuid IS NULL OR u.id = $2)
-        GROUP BY u.id, u.groups
         "#,
         tenant_id,
         only,

@@ -132,6 +132,13 @@ pub(crate) async fn settle(
     )
     .fetch_optional(&mut **tx)
     .await?
-    .map(Approval::try_from)
+    .map(|row| {
+        // As of the clock that the transition was made by: the deadline may pass while the row is on its way here, and
+        // what is told of a decision must be that decision.
+        Approval::try_from(row).map(|settled| Approval {
+            read_at: approval.read_at,
+            ..settled
+        })
+    })
     .transpose()
 }

@@ -257,6 +257,29 @@ async fn another_environment_than_the_keys_is_forbidden() {
 }
 
 #[tokio::test]
+async fn a_credential_pasted_into_the_reason_is_not_kept() {
+    let scene = Scene::start().await;
+    let secret = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
+    let body = request_with(json!({ "reason": format!("The old token {secret} leaked") }));
+    let made = scene.ask(body).await;
+    let reason = made["reason"].as_str().expect("a reason");
+    assert!(
+        reason.starts_with("The old token [REDACTED") && reason.ends_with("leaked"),
+        "{reason}"
+    );
+    let kept: i64 = sqlx::query_scalar(
+        "SELECT (SELECT count(*) FROM approval_requests WHERE reason LIKE '%' || $1 || '%')
+              + (SELECT count(*) FROM outbox WHERE payload::text LIKE '%' || $1 || '%')
+              + (SELECT count(*) FROM audit_events e WHERE e::text LIKE '%' || $1 || '%')",
+    )
+    .bind(secret)
+    .fetch_one(&scene.owner)
+    .await
+    .expect("counted");
+    assert_eq!(kept, 0);
+}
+
+#[tokio::test]
 async fn a_quorum_nobody_could_reach_is_refused() {
     let scene = Scene::start().await;
     let ask =
@@ -285,7 +308,7 @@ async fn a_quorum_nobody_could_reach_is_refused() {
         .await
         .expect_error(400, "VALIDATION_ERROR");
     let _ = ask(&owned, json!({ "required_approvals": 2 })).await.expect(201);
-    // Nor does anyone the requester minted a working credential for.
+    // Nor does anyone the requester ever minted a credential for: it could have minted itself another with it.
     let admin = &scene.tenant.admin;
     let minted = scene
         .tenant
@@ -300,7 +323,10 @@ async fn a_quorum_nobody_could_reach_is_refused() {
         .execute(&scene.owner)
         .await
         .expect("revoked");
-    let _ = ask(admin, json!({ "required_approvals": 2 })).await.expect(201);
+    ask(admin, json!({ "required_approvals": 2 }))
+        .await
+        .expect_error(400, "VALIDATION_ERROR");
+    let _ = ask(admin, json!({ "required_approvals": 1 })).await.expect(201);
     // Nor do people who are no longer active.
     sqlx::query("UPDATE users SET status = 'DEACTIVATED' WHERE id = $1")
         .bind(scene.tenant.approver.user_id)

@@ -13,6 +13,7 @@ mod deny_request;
 mod eligibility;
 mod every_route;
 mod get_approval;
+mod guard;
 mod list_approvals;
 mod races;
 mod scene;

@@ -177,7 +177,7 @@ async fn a_request_that_expires_while_the_vote_waits_for_the_lock_is_not_approve
         let (answer, ()) = tokio::join!(scene.act(key, &id, verb, json!({})), expire);
         answer.expect_error(409, "APPROVAL_EXPIRED");
         let status = scene.get(&scene.tenant.agent, &id).await;
-        assert_eq!((&status["status"], &status["version"]), (&json!("EXPIRED"), &json!(1)));
+        assert_eq!((&status["status"], &status["version"]), (&json!("EXPIRED"), &json!(2)));
         assert_eq!(status["decisions"], json!([]));
         expect_one_event_a_vote(&scene, &id, 0).await;
     }

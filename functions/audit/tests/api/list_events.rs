@@ -61,7 +61,7 @@ async fn an_event_reads_back_as_it_was_sent_and_what_the_server_made_of_it() {
             "received_at": receipt["received_at"], "leaf_hash": receipt["leaf_hash"], "sealed": false,
         })
     );
-    // API.md: raw_args_hash = SHA-256(salt ‖ JCS(arguments)), salt 16 bytes, both lower-case hex.
+    // The contract: raw_args_hash = SHA-256(salt ‖ JCS(arguments)), salt 16 bytes, both lower-case hex.
     let salt: [u8; 16] = hex::decode(event["args_salt"].as_str().unwrap())
         .unwrap()
         .try_into()

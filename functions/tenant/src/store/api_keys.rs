@@ -202,19 +202,20 @@ pub(crate) async fn rotate(
         .execute(&mut **tx)
         .await?;
         sqlx::query!(
-            "INSERT INTO api_key_earlier_secrets (tenant_id, api_key_id, key_hash, minted_by, expires_at)
-             VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO api_key_earlier_secrets (tenant_id, api_key_id, key_hash, expires_at)
+             VALUES ($1, $2, $3, $4)",
             tenant_id,
             id,
             locked.hash,
-            locked.key.minted_by,
             end,
         )
         .execute(&mut **tx)
         .await?;
     }
     sqlx::query!(
-        "UPDATE api_keys SET key_hash = $3, minted_by = $4 WHERE tenant_id = $1 AND id = $2",
+        "UPDATE api_keys
+         SET key_hash = $3, minted_by = $4, former_minters = array_append(array_remove(former_minters, minted_by), minted_by)
+         WHERE tenant_id = $1 AND id = $2",
         tenant_id,
         id,
         new_hash,

@@ -1,17 +1,23 @@
 //! Takes secrets out of tool arguments before anything of them is kept or shown. Pure.
 //!
-//! Two kinds of rules: names of keys ([`keys`]) hide a whole value, patterns ([`rules`], [`cards`]) hide a match inside a
-//! text. Where a rule is in doubt it hides: what is lost is a piece of a display, and the salted hash still covers the
+//! Two kinds of rules: names of keys ([`keys`]) hide a whole value, patterns ([`rules`], [`cards`], [`assignments`]) hide a
+//! match inside a text. Where a rule is in doubt it hides: what is lost is a piece of a display, and the salted hash still covers the
 //! raw arguments. Flags name the rule and nothing of the data, because they stand in the audit entry forever.
 
+mod assignments;
 mod cards;
 mod embedded;
+#[cfg(test)]
+mod examples;
 mod keys;
 mod rules;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, ops::Range};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Range,
+};
 
 use serde_json::{Map, Value};
 
@@ -21,6 +27,10 @@ use embedded::Embedded;
 const REDACTED: &str = "[REDACTED]";
 /// How every replacement begins.
 const MARKER_START: &str = "[REDACTED";
+/// Fields of an object that name what another field of it holds, in any case of letters.
+const NAME_FIELDS: &[&str] = &["name", "key", "header", "field", "variable", "parameterKey"];
+/// Fields that hold what is named.
+const VALUE_FIELDS: &[&str] = &["value", "values", "parameterValue"];
 /// Deeper structures than this are hidden whole; the HTTP boundary refuses nesting over 64.
 const MAX_DEPTH: usize = 128;
 /// JSON inside a string inside JSON, and so on: each level doubles its escapes, so honest callers stay far below.
@@ -35,6 +45,27 @@ pub struct Sanitized {
     pub arguments: Map<String, Value>,
     /// Which rules changed something, sorted and unique: `key:<word>` or `rule:<rule>`.
     pub flags: Vec<String>,
+}
+
+/// A text that may be stored and shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SanitizedText {
+    /// The text with every recognised secret replaced by `[REDACTED:<rule>]`.
+    pub text: String,
+    /// Which rules changed something, sorted and unique: `rule:<rule>`, and `key:<word>` where the text is JSON.
+    pub flags: Vec<String>,
+}
+
+/// Takes the secrets out of what a person or an agent wrote: a reason, a note. The text is treated like a string among
+/// arguments. Sanitizing a result again changes nothing.
+#[must_use]
+pub fn sanitize_text(text: &str) -> SanitizedText {
+    let mut redactor = Redactor::default();
+    let text = redactor.string(text, Level::default());
+    SanitizedText {
+        text,
+        flags: redactor.flags.into_iter().collect(),
+    }
 }
 
 /// Takes the secrets out of arguments. Sanitizing a result again changes nothing.
@@ -100,21 +131,28 @@ impl Redactor {
     }
 
     fn object(&mut self, map: &Map<String, Value>, level: Level) -> Map<String, Value> {
-        // `{"name": "DB_PASSWORD", "value": "…"}`: headers and environment variables are often listed like this.
-        let named = ["name", "key", "header"]
+        // `{"name": "DB_PASSWORD", "value": "…"}`: headers and environment variables are often listed like this. Any of
+        // the fields may hold the name, and what is asked about is what is left of it, as for keys.
+        let (names, others): (Vec<_>, Vec<_>) = map
             .iter()
-            .find_map(|field| map.get(*field).and_then(Value::as_str))
-            .and_then(|name| keys::sensitive_word(&self.text(name)));
+            .partition(|(key, value)| is_one_of(key, NAME_FIELDS) && value.is_string());
         let mut sanitized = Map::new();
-        for (key, value) in map {
+        let mut sensitive = None;
+        for (key, name) in names {
+            let name = self.value(name, level.deeper());
+            sensitive = sensitive.or_else(|| name.as_str().and_then(keys::sensitive_word));
+            sanitized.insert(key.clone(), name);
+        }
+        let mut numbers = HashMap::new();
+        for (key, value) in others {
             // What is asked about is the name without any secret in it, so that asking again gives the same answer.
             let key = self.text(key);
-            let word = keys::sensitive_word(&key).or_else(|| named.filter(|_| key == "value"));
+            let word = keys::sensitive_word(&key).or_else(|| sensitive.filter(|_| is_one_of(&key, VALUE_FIELDS)));
             let value = match word {
                 Some(word) if can_hold_a_secret(value) => self.by_key(word),
                 _ => self.value(value, level.deeper()),
             };
-            sanitized.insert(unused_key(key, &sanitized), value);
+            sanitized.insert(unused_key(key, &sanitized, &mut numbers), value);
         }
         sanitized
     }
@@ -130,7 +168,7 @@ impl Redactor {
                     let item = self.value(item, level.deeper());
                     option = item
                         .as_str()
-                        .filter(|text| text.starts_with('-'))
+                        .filter(|text| text.starts_with('-') && !text.contains('='))
                         .and_then(keys::sensitive_word);
                     item
                 }
@@ -143,7 +181,15 @@ impl Redactor {
             return self.text(text);
         }
         match Embedded::parse(text) {
-            Embedded::Text => self.text(text),
+            Embedded::Text => {
+                // Without a secret that could not stand in JSON, such as a key with its line breaks, it may be JSON.
+                let sanitized = self.text(text);
+                if sanitized == text {
+                    sanitized
+                } else {
+                    self.string(&sanitized, level)
+                }
+            }
             Embedded::Ambiguous => self.by_rule("ambiguous-json"),
             Embedded::Json(_) if level.embedded >= MAX_EMBEDDED => self.by_rule("too-deep"),
             Embedded::Json(inner) => {
@@ -185,15 +231,41 @@ impl Redactor {
     }
 }
 
-/// The key, numbered if it became equal to another one.
-fn unused_key(key: String, taken: &Map<String, Value>) -> String {
+/// The key, numbered if it became equal to another one. `next` remembers the number each key has come to, since counting
+/// from the start every time would take as many steps as there are pairs of keys.
+fn unused_key(key: String, taken: &Map<String, Value>, next: &mut HashMap<String, usize>) -> String {
     if !taken.contains_key(&key) {
         return key;
     }
-    (2..=taken.len() + 1)
-        .map(|number| format!("{key}#{number}"))
-        .find(|numbered| !taken.contains_key(numbered))
-        .unwrap_or(key)
+    let number = next.entry(key.clone()).or_insert(2);
+    loop {
+        let numbered = format!("{key}#{number}");
+        *number += 1;
+        if !taken.contains_key(&numbered) {
+            return numbered;
+        }
+    }
+}
+
+fn is_one_of(key: &str, fields: &[&str]) -> bool {
+    fields.iter().any(|field| field.eq_ignore_ascii_case(key))
+}
+
+/// The replacement that was put at the beginning of the text before.
+fn leading_marker(text: &str) -> Option<&str> {
+    let rule = text.strip_prefix(MARKER_START)?;
+    let length = rule
+        .bytes()
+        .take_while(|byte| matches!(byte, b':' | b'-' | b'a'..=b'z'))
+        .count();
+    rule[length..]
+        .starts_with(']')
+        .then(|| &text[..=MARKER_START.len() + length])
+}
+
+/// Whether the text is a replacement that was put here before.
+fn is_marker(text: &str) -> bool {
+    leading_marker(text) == Some(text)
 }
 
 fn replace(text: &str, spans: &[Range<usize>], marker: &str) -> String {

@@ -9,7 +9,7 @@ use std::{ops::Range, sync::LazyLock};
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use regex::Regex;
 
-use super::{cards, keys};
+use super::{assignments, cards, is_marker};
 
 /// One kind of secret and how it is recognised.
 pub(super) struct Rule {
@@ -23,11 +23,14 @@ enum Finder {
         pattern: Regex,
         holds: Check,
     },
-    Function(fn(&str) -> Vec<Range<usize>>),
+    Function(Find),
 }
 
-/// A last look at the secret, and at the group `name` where the pattern has one.
-type Check = fn(secret: &str, name: &str) -> bool;
+/// Where secrets of one kind stand in a text, in order and apart.
+type Find = fn(&str) -> Vec<Range<usize>>;
+
+/// A last look at the secret.
+type Check = fn(secret: &str) -> bool;
 
 /// In the order in which they are tried: what says most about the secret comes first.
 const PATTERNS: &[(&str, &str, Check)] = &[
@@ -95,12 +98,12 @@ const PATTERNS: &[(&str, &str, Check)] = &[
     (
         "bearer-token",
         r"(?:\A|[^0-9A-Za-z])(?i-u:bearer)[ \t]+(?<secret>[0-9A-Za-z._~+/-]{8,}=*)",
-        |secret, _| secret.len() >= 20 || secret.bytes().any(|byte| byte.is_ascii_digit()),
+        |secret| secret.len() >= 20 || secret.bytes().any(|byte| byte.is_ascii_digit()),
     ),
     (
         "basic-credentials",
         r"(?:\A|[^0-9A-Za-z])(?i-u:basic)[ \t]+(?<secret>[0-9A-Za-z+/]{4,}={0,2})",
-        |secret, _| {
+        |secret| {
             STANDARD_NO_PAD
                 .decode(secret.trim_end_matches('='))
                 .is_ok_and(|pair| pair.contains(&b':'))
@@ -110,13 +113,13 @@ const PATTERNS: &[(&str, &str, Check)] = &[
     (
         "url-password",
         r#"://[^ \t\r\n/?\#:@"'<>]*:(?<secret>[^ \t\r\n/?\#"'<>]+)@"#,
-        |secret, _| !is_marker(secret),
+        |secret| !is_marker(secret),
     ),
-    // `PGPASSWORD=…`, `--token=…`, `?access_token=…`
+    // MySQL's clients take a password directly behind `-p`; with other programs the letter means other things.
     (
-        "assigned-secret",
-        r#"(?<name>[A-Za-z][0-9A-Za-z_.-]{1,63})=\\*["']?(?<secret>(?:[^ \t\r\n"'&;,|<>\\]|\\[^ \t\r\n"'])+)"#,
-        |secret, name| !is_marker(secret) && keys::sensitive_word(name).is_some(),
+        "mysql-password",
+        r#"(?:\A|[^0-9A-Za-z])(?:mysql|mariadb)(?:-?(?:dump|admin|import|check|show))?[ \t](?:[^\r\n|;&]*?[ \t])?-p["']?(?<secret>[^ \t\r\n"'|;&]+)"#,
+        |secret| !is_marker(secret),
     ),
 ];
 
@@ -129,12 +132,13 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             finder: Finder::Pattern { pattern, holds },
         }
     });
-    patterns
-        .chain([Rule {
-            name: cards::NAME,
-            finder: Finder::Function(cards::spans),
-        }])
-        .collect()
+    // A card number may have spaces, where an assigned value ends.
+    let functions: [(&str, Find); 2] = [(cards::NAME, cards::spans), (assignments::NAME, assignments::spans)];
+    let functions = functions.into_iter().map(|(name, find)| Rule {
+        name,
+        finder: Finder::Function(find),
+    });
+    patterns.chain(functions).collect()
 });
 
 /// Every rule, in the order of the table.
@@ -151,21 +155,13 @@ impl Rule {
                 .captures_iter(text)
                 .filter_map(|captures| {
                     let secret = captures.name("secret").or_else(|| captures.get(0))?;
-                    let name = captures.name("name").map_or("", |name| name.as_str());
-                    holds(secret.as_str(), name).then(|| secret.range())
+                    holds(secret.as_str()).then(|| secret.range())
                 })
                 .collect(),
         }
     }
 }
 
-fn always(_secret: &str, _name: &str) -> bool {
+fn always(_secret: &str) -> bool {
     true
-}
-
-/// Whether the text is a replacement that was put here before.
-fn is_marker(text: &str) -> bool {
-    text.strip_prefix(super::MARKER_START)
-        .and_then(|rest| rest.strip_suffix(']'))
-        .is_some_and(|rule| rule.bytes().all(|byte| matches!(byte, b':' | b'-' | b'a'..=b'z')))
 }
