@@ -14,6 +14,7 @@ use crate::{
     config::Config,
     data::{Cache, Database},
     secrets::{SecretError, Secrets},
+    throttle::Limiter,
 };
 
 /// What a function is there for, and so which secrets it needs and may read.
@@ -46,6 +47,8 @@ pub struct AppContext {
     pub secrets: Secrets,
     /// Checks the secrets of API keys.
     pub verifier: Verifier,
+    /// How many requests each credential may make.
+    pub requests: Limiter,
     /// Whether this function serves the operator, and so may read its credential.
     pub serves_operator: bool,
 }
@@ -92,6 +95,7 @@ impl AppContext {
         let context = Self {
             ids: Ids::new(clock.clone(), random.clone()),
             verifier: Verifier::new(&config.auth, cache.clone(), clock.clone()),
+            requests: Limiter::new("requests", config.rate_limit.rate(), cache.clone(), clock.clone()),
             config: Arc::new(config),
             clock,
             random,

@@ -5,7 +5,7 @@
 
 mod event;
 
-use std::{convert::Infallible, fmt, future::Future, panic::AssertUnwindSafe};
+use std::{convert::Infallible, fmt, future::Future, panic::AssertUnwindSafe, time::Duration};
 
 use axum::{
     Router,
@@ -27,6 +27,7 @@ use lambda_http::{
 use lambda_runtime::service_fn;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use tower::{Service as _, ServiceExt as _};
 
 use utoipa_axum::router::OpenApiRouter;
@@ -47,6 +48,21 @@ pub struct SourceAddress(pub String);
 /// The id that Lambda gave this invocation; the lines of its platform log carry it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LambdaRequestId(pub String);
+
+/// When the answer must be out, so that Lambda does not end the invocation without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnswerBy(pub Instant);
+
+impl AnswerBy {
+    /// What an answer needs after its handler: a rollback, its bytes, the way back to the gateway.
+    const RESERVE: Duration = Duration::from_secs(1);
+
+    fn before(deadline: DateTime<Utc>) -> Self {
+        let left = (deadline - Clock::system().now()).to_std().unwrap_or_default();
+        // A function with a very short timeout keeps half of it for its handler.
+        Self(Instant::now() + left.saturating_sub(Self::RESERVE.min(left / 2)))
+    }
+}
 
 /// What the runtime ends with.
 pub type Error = lambda_runtime::Error;
@@ -168,6 +184,10 @@ fn enter(request: lambda_http::Request) -> Request<Body> {
     let invocation = request
         .lambda_context_ref()
         .map(|context| LambdaRequestId(context.request_id.clone()));
+    let answer_by = request
+        .lambda_context_ref()
+        .and_then(|context| plausible_deadline(context.deadline))
+        .map(AnswerBy::before);
     let (host, address) = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(gateway)) => (gateway.domain_name.clone(), gateway.http.source_ip.clone()),
         _ => (None, None),
@@ -190,6 +210,9 @@ fn enter(request: lambda_http::Request) -> Request<Body> {
     }
     if let Some(address) = address {
         parts.extensions.insert(SourceAddress(address));
+    }
+    if let Some(answer_by) = answer_by {
+        parts.extensions.insert(answer_by);
     }
     let body = match body {
         lambda_http::Body::Text(text) => Body::from(text),

@@ -1,5 +1,7 @@
 //! The four HTTP functions as one product, for tests over the whole: all routes on one router, and the one description.
 
+mod headers;
+
 use axum::Router;
 use shared::context::AppContext;
 use utoipa::{
@@ -67,10 +69,12 @@ pub fn product(ctx: AppContext) -> Router {
 /// The description of all of them.
 #[must_use]
 pub fn description() -> Description {
-    functions()
+    let mut all = functions()
         .into_iter()
         .fold(Product::openapi(), |mut all, (_, routes)| {
             all.merge(routes.into_openapi());
             all
-        })
+        });
+    headers::describe(&mut all);
+    all
 }

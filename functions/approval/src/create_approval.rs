@@ -6,7 +6,9 @@ use shared::{
     auth::Principal,
     context::AppContext,
     data::TenantTx,
-    http::{ApiError, Caller, Created, Json, NoQuery, WriteErrors, roles},
+    http::{
+        ApiError, Attempt, Caller, CreateErrors, IdempotencyKey, Idempotent, NoQuery, Performed, Replayable, roles,
+    },
     journal::redaction::sanitize,
 };
 use utoipa::ToSchema;
@@ -28,8 +30,13 @@ use crate::{
 pub(crate) struct CreatedApproval {
     #[serde(flatten)]
     status: ApprovalStatus,
-    /// Reads this request through `check`; never shown again.
+    /// Reads this request through `check`. Shown once: null in a replay.
+    #[schema(value_type = Option<ApprovalToken>, required = true)]
     token: ApprovalToken,
+}
+
+impl Replayable for CreatedApproval {
+    const SHOWN_ONCE: &'static [&'static str] = &["/token"];
 }
 
 /// Makes a request for approval and returns it with its token, which is shown only once.
@@ -40,8 +47,9 @@ pub(crate) struct CreatedApproval {
     path = "/api/v1/approvals",
     operation_id = "create_approval",
     tag = "approval",
+    params(IdempotencyKey),
     request_body = NewApproval,
-    responses((status = 201, body = CreatedApproval, description = "The request waits for people"), WriteErrors),
+    responses((status = 201, body = CreatedApproval, description = "The request waits for people"), CreateErrors),
     security(("api_key" = [], "tenant_id" = []))
 )]
 #[tracing::instrument(name = "approval.create", skip_all)]
@@ -49,27 +57,28 @@ pub(crate) async fn create_approval(
     State(ctx): State<AppContext>,
     caller: Caller<{ roles::AGENT | roles::ADMIN }>,
     _: NoQuery,
-    Json(body): Json<NewApproval>,
-) -> Result<Created<CreatedApproval>, ApiError> {
+    Idempotent { body, once }: Idempotent<NewApproval>,
+) -> Result<Performed<CreatedApproval>, ApiError> {
     let asked = body.accept(&caller, ctx.config.approvals.token_ttl_seconds)?;
     let token = ApprovalToken::new(ctx.random.bytes());
     let nonce = ctx.random.bytes::<32>();
 
-    let mut tx = ctx.db.begin(caller.scope()).await?;
-    check_quorum(&mut tx, &caller, &asked).await?;
-    let approval = put_together(&mut tx, &ctx, &caller, &asked, &token, &nonce).await?;
-    store::insert(&mut tx, &approval, &nonce).await?;
+    let mut work = match once.begin(&ctx, caller.scope(), &*caller).await? {
+        Attempt::First(work) => work,
+        Attempt::Done(answer) => return Ok(answer),
+    };
+    check_quorum(&mut work, &caller, &asked).await?;
+    let approval = put_together(&mut work, &ctx, &caller, &asked, &token, &nonce).await?;
+    store::insert(&mut work, &approval, &nonce).await?;
     let change = Change::Requested {
         arguments: asked.arguments,
     };
-    events::record(&mut tx, &ctx, &caller, &approval, change).await?;
-    tx.commit().await?;
+    events::record(&mut work, &ctx, &caller, &approval, change).await?;
+    let status = ApprovalStatus::from(&approval);
+    let answer = work.commit(CreatedApproval { status, token }).await?;
 
     fast_path::keep(&ctx, caller.tenant_id, &approval).await;
-    Ok(Created(CreatedApproval {
-        status: ApprovalStatus::from(&approval),
-        token,
-    }))
+    Ok(answer)
 }
 
 async fn check_quorum(tx: &mut TenantTx, principal: &Principal, asked: &Asked) -> Result<(), ApiError> {

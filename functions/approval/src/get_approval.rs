@@ -7,7 +7,9 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use shared::{
     context::AppContext,
     http::{ApiError, Caller, Json, Path, Query, ReadErrors, roles},
+    lambda::AnswerBy,
 };
+use tokio::time::Instant;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
@@ -16,6 +18,9 @@ use crate::{
     waiters::Waiters,
     waiting::{Awaited, wait_for},
 };
+
+/// What a waiter keeps of the invocation's time to read the request once more.
+const LAST_READ: Duration = Duration::from_millis(500);
 
 /// How long to wait for what.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -72,6 +77,7 @@ impl<'de> Deserialize<'de> for Version {
 pub(crate) async fn get_approval(
     State(ctx): State<AppContext>,
     Extension(waiters): Extension<Waiters>,
+    answer_by: Option<Extension<AnswerBy>>,
     caller: Caller<{ roles::ANY }>,
     Path(id): Path<Uuid>,
     Query(patience): Query<Patience>,
@@ -79,7 +85,14 @@ pub(crate) async fn get_approval(
     let awaited = patience
         .after_version
         .map_or(Awaited::Decision, |version| Awaited::VersionAfter(version.0));
-    let wait = Duration::from_secs(patience.wait.map_or(0, |seconds| seconds.0));
+    let asked = Duration::from_secs(patience.wait.map_or(0, |seconds| seconds.0));
+    let wait = answer_by.map_or(asked, |Extension(AnswerBy(instant))| {
+        asked.min(
+            instant
+                .saturating_duration_since(Instant::now())
+                .saturating_sub(LAST_READ),
+        )
+    });
     let approval = wait_for(&ctx, &waiters, &caller, id, awaited, wait).await?;
     Ok(Json(ApprovalStatus::from(&approval)))
 }

@@ -6,7 +6,10 @@ use serde::Serialize;
 use serde_json::json;
 use shared::{
     context::AppContext,
-    http::{ApiError, Caller, ErrorCode, Json, NoQuery, OneOrMany, WriteErrors, roles},
+    http::{
+        ApiError, Attempt, Caller, CreateErrors, ErrorCode, IdempotencyKey, Idempotent, NoQuery, OneOrMany, Performed,
+        Replayable, roles,
+    },
     journal::{
         audit_log::{AppendError, Receipt, append},
         entry::MAX_ENTRY_BYTES,
@@ -30,6 +33,10 @@ pub(crate) enum Submissions {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RecordedEvents {
     events: Vec<RecordedEvent>,
+}
+
+impl Replayable for RecordedEvents {
+    const STATUS: StatusCode = StatusCode::ACCEPTED;
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -56,8 +63,9 @@ struct RecordedEvent {
     path = "/api/v1/audit/events",
     operation_id = "record_events",
     tag = "audit",
+    params(IdempotencyKey),
     request_body = Submissions,
-    responses((status = 202, body = RecordedEvents, description = "Recorded"), WriteErrors),
+    responses((status = 202, body = RecordedEvents, description = "Recorded"), CreateErrors),
     security(("api_key" = [], "tenant_id" = []))
 )]
 #[tracing::instrument(name = "audit.record", skip_all)]
@@ -65,18 +73,19 @@ pub(crate) async fn record_events(
     State(ctx): State<AppContext>,
     recorder: Caller<{ roles::AGENT | roles::ADMIN }>,
     _: NoQuery,
-    Json(submitted): Json<OneOrMany<Submission>>,
-) -> Result<(StatusCode, Json<RecordedEvents>), ApiError> {
-    let events = accept(submitted, &recorder.to_string()).map_err(invalid)?;
+    Idempotent { body, once }: Idempotent<OneOrMany<Submission>>,
+) -> Result<Performed<RecordedEvents>, ApiError> {
+    let events = accept(body, &recorder.to_string()).map_err(invalid)?;
 
-    let mut tx = ctx.db.begin(recorder.scope()).await?;
-    let receipts = append(&mut tx, &ctx, recorder.tenant_id, &events)
+    let mut work = match once.begin(&ctx, recorder.scope(), &*recorder).await? {
+        Attempt::First(work) => work,
+        Attempt::Done(answer) => return Ok(answer),
+    };
+    let receipts = append(&mut work, &ctx, recorder.tenant_id, &events)
         .await
         .map_err(refused)?;
-    tx.commit().await?;
-
     let events = receipts.into_iter().map(RecordedEvent::from).collect();
-    Ok((StatusCode::ACCEPTED, Json(RecordedEvents { events })))
+    work.commit(RecordedEvents { events }).await
 }
 
 fn invalid(broken: Broken) -> ApiError {

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use shared::{
     auth::{Environment, Role},
-    http::ApiError,
+    http::{ApiError, Replayable},
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -67,8 +67,13 @@ impl ApiKey {
 pub(crate) struct MintedApiKey {
     #[serde(flatten)]
     pub(crate) api_key: ApiKey,
-    /// What to present as the bearer credential. Shown once.
+    /// What to present as the bearer credential. Shown once: null in a replay.
+    #[schema(value_type = Option<String>, required = true)]
     pub(crate) key: String,
+}
+
+impl Replayable for MintedApiKey {
+    const SHOWN_ONCE: &'static [&'static str] = &["/key"];
 }
 
 /// Who will hold a key.

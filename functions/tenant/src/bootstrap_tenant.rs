@@ -7,7 +7,7 @@ use shared::{
     auth::{Environment, Role},
     context::AppContext,
     data::TenantScope,
-    http::{ApiError, Created, Json, NoQuery, Path, WriteErrors},
+    http::{ApiError, Attempt, CreateErrors, IdempotencyKey, Idempotent, NoQuery, Path, Performed, Replayable},
     journal::audit_log::{self, NewAuditEvent},
 };
 use utoipa::ToSchema;
@@ -39,8 +39,13 @@ pub(crate) struct FirstAdmin {
 pub(crate) struct Bootstrapped {
     user: User,
     api_key: ApiKey,
-    /// What to present as the bearer credential. Shown once.
+    /// What to present as the bearer credential. Shown once: null in a replay.
+    #[schema(value_type = Option<String>, required = true)]
     key: String,
+}
+
+impl Replayable for Bootstrapped {
+    const SHOWN_ONCE: &'static [&'static str] = &["/key"];
 }
 
 /// Makes the first admin of a tenant and their key.
@@ -52,9 +57,9 @@ pub(crate) struct Bootstrapped {
     path = "/api/v1/tenants/{id}/bootstrap",
     operation_id = "bootstrap_tenant",
     tag = "tenant",
-    params(("id" = Uuid, Path, description = "The tenant")),
+    params(("id" = Uuid, Path, description = "The tenant"), IdempotencyKey),
     request_body = FirstAdmin,
-    responses((status = 201, body = Bootstrapped, description = "The admin and their key"), WriteErrors),
+    responses((status = 201, body = Bootstrapped, description = "The admin and their key"), CreateErrors),
     security(("api_key" = []))
 )]
 #[tracing::instrument(name = "tenant.bootstrap", skip_all, fields(tenant.id = %tenant_id))]
@@ -63,8 +68,8 @@ pub(crate) async fn bootstrap_tenant(
     _: Operator,
     _: NoQuery,
     Path(tenant_id): Path<Uuid>,
-    Json(admin): Json<FirstAdmin>,
-) -> Result<Created<Bootstrapped>, ApiError> {
+    Idempotent { body: admin, once }: Idempotent<FirstAdmin>,
+) -> Result<Performed<Bootstrapped>, ApiError> {
     let now = ctx.clock.now();
     let user = User {
         id: ctx.ids.next(),
@@ -93,33 +98,30 @@ pub(crate) async fn bootstrap_tenant(
     };
     let credential = mint(&ctx, api_key.environment, api_key.id).await?;
 
-    let mut tx = ctx
-        .db
-        .begin(TenantScope {
-            tenant_id,
-            user_id: None,
-        })
-        .await?;
+    let scope = TenantScope {
+        tenant_id,
+        user_id: None,
+    };
+    let mut work = match once.begin(&ctx, scope, OPERATOR).await? {
+        Attempt::First(work) => work,
+        Attempt::Done(answer) => return Ok(answer),
+    };
     // Of two that come together the second waits here, and then sees the first one's admin.
-    let tenant = tenants::lock(&mut tx).await?.ok_or_else(ApiError::not_found)?;
+    let tenant = tenants::lock(&mut work).await?.ok_or_else(ApiError::not_found)?;
     if tenant.status == TenantStatus::Suspended {
         return Err(ApiError::conflict("The tenant is suspended"));
     }
-    if users::any_admin_exists(&mut tx).await? {
+    if users::any_admin_exists(&mut work).await? {
         return Err(ApiError::conflict("The tenant has an admin already"));
     }
-    match users::insert(&mut tx, &user).await {
+    match users::insert(&mut work, &user).await {
         Err(error) if store::violates(&error, users::EMAIL_IS_UNIQUE) => return Err(email_is_taken()),
         stored => stored?,
     }
-    api_keys::insert(&mut tx, &api_key, &credential.hash).await?;
+    api_keys::insert(&mut work, &api_key, &credential.hash).await?;
     let event = NewAuditEvent::of_product(&ctx, OPERATOR, "tenant.bootstrapped", tenant_id)
         .arguments(events::fields(&json!({ "user": user, "key": api_key })));
-    audit_log::record_in_tx(&mut tx, &ctx, event).await?;
-    tx.commit().await?;
-    Ok(Created(Bootstrapped {
-        user,
-        api_key,
-        key: credential.text,
-    }))
+    audit_log::record_in_tx(&mut work, &ctx, event).await?;
+    let key = credential.text;
+    work.commit(Bootstrapped { user, api_key, key }).await
 }

@@ -8,7 +8,7 @@ use shared::{
     auth::{Environment, Role},
     context::AppContext,
     data::TenantTx,
-    http::{ApiError, Caller, Created, ErrorCode, Json, NoQuery, WriteErrors, roles},
+    http::{ApiError, Attempt, Caller, CreateErrors, ErrorCode, IdempotencyKey, Idempotent, NoQuery, Performed, roles},
     journal::audit_log,
 };
 use utoipa::ToSchema;
@@ -56,8 +56,9 @@ fn dev() -> Environment {
     path = "/api/v1/api-keys",
     operation_id = "create_api_key",
     tag = "tenant",
+    params(IdempotencyKey),
     request_body = NewApiKey,
-    responses((status = 201, body = MintedApiKey, description = "The key"), WriteErrors),
+    responses((status = 201, body = MintedApiKey, description = "The key"), CreateErrors),
     security(("api_key" = [], "tenant_id" = []))
 )]
 #[tracing::instrument(name = "api_key.create", skip_all)]
@@ -65,8 +66,8 @@ pub(crate) async fn create_api_key(
     State(ctx): State<AppContext>,
     admin: Caller<{ roles::ADMIN }>,
     _: NoQuery,
-    Json(new): Json<NewApiKey>,
-) -> Result<Created<MintedApiKey>, ApiError> {
+    Idempotent { body: new, once }: Idempotent<NewApiKey>,
+) -> Result<Performed<MintedApiKey>, ApiError> {
     let holder = Holder::of(new.role, new.caller_id, new.user_id, new.owner_user_id)?;
     let now = ctx.clock.now();
     if new.expires_at.is_some_and(|at| at <= now) {
@@ -89,22 +90,22 @@ pub(crate) async fn create_api_key(
     };
     let credential = mint(&ctx, api_key.environment, api_key.id).await?;
 
-    let mut tx = ctx.db.begin(admin.scope()).await?;
-    check_people(&mut tx, &holder, new.role).await?;
+    let mut work = match once.begin(&ctx, admin.scope(), &*admin).await? {
+        Attempt::First(work) => work,
+        Attempt::Done(answer) => return Ok(answer),
+    };
+    check_people(&mut work, &holder, new.role).await?;
     if let Some(caller_id) = holder.caller_id() {
-        api_keys::retire_expired(&mut tx, caller_id).await?;
+        api_keys::retire_expired(&mut work, caller_id).await?;
     }
-    match api_keys::insert(&mut tx, &api_key, &credential.hash).await {
+    match api_keys::insert(&mut work, &api_key, &credential.hash).await {
         Err(error) if store::violates(&error, api_keys::CALLER_IS_UNIQUE) => return Err(caller_is_taken()),
         stored => stored?,
     }
     let event = events::by(&ctx, &admin, "api_key.created", api_key.id).arguments(events::fields(&api_key));
-    audit_log::record_in_tx(&mut tx, &ctx, event).await?;
-    tx.commit().await?;
-    Ok(Created(MintedApiKey {
-        api_key,
-        key: credential.text,
-    }))
+    audit_log::record_in_tx(&mut work, &ctx, event).await?;
+    let key = credential.text;
+    work.commit(MintedApiKey { api_key, key }).await
 }
 
 /// Whoever the key names must be there, and the holder active and of the key's role. The holder's row stays locked, so

@@ -5,8 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 use shared::{
     context::AppContext,
-    data::TenantScope,
-    http::{ApiError, Created, ErrorCode, Json, NoQuery, WriteErrors},
+    http::{ApiError, Attempt, CreateErrors, ErrorCode, IdempotencyKey, Idempotent, NoQuery, Performed},
     journal::audit_log::{self, NewAuditEvent},
 };
 use utoipa::ToSchema;
@@ -15,7 +14,7 @@ use crate::{
     access::{OPERATOR, Operator},
     events,
     name::Name,
-    store::{self, tenants},
+    store::tenants,
     tenant::{Plan, Slug, Tenant, TenantStatus},
 };
 
@@ -39,8 +38,9 @@ pub(crate) struct NewTenant {
     path = "/api/v1/tenants",
     operation_id = "create_tenant",
     tag = "tenant",
+    params(IdempotencyKey),
     request_body = NewTenant,
-    responses((status = 201, body = Tenant, description = "The tenant"), WriteErrors),
+    responses((status = 201, body = Tenant, description = "The tenant"), CreateErrors),
     security(("api_key" = []))
 )]
 #[tracing::instrument(name = "tenant.create", skip_all)]
@@ -48,59 +48,44 @@ pub(crate) async fn create_tenant(
     State(ctx): State<AppContext>,
     _: Operator,
     _: NoQuery,
-    Json(new): Json<NewTenant>,
-) -> Result<Created<Tenant>, ApiError> {
-    if let Some(slug) = new.slug {
-        return match insert(&ctx, &new.name, &slug, new.plan).await? {
-            Some(tenant) => Ok(Created(tenant)),
-            None => Err(slug_is_taken()),
-        };
+    Idempotent { body: new, once }: Idempotent<NewTenant>,
+) -> Result<Performed<Tenant>, ApiError> {
+    let now = ctx.clock.now();
+    let given = new.slug.is_some();
+    let base = new.slug.or_else(|| Slug::from_name(&new.name));
+    let first_choice = base
+        .clone()
+        .unwrap_or_else(|| Slug::with_suffix(None, ctx.random.bytes()));
+    let mut tenant = Tenant {
+        id: ctx.ids.next(),
+        name: new.name.as_str().to_owned(),
+        slug: first_choice.as_str().to_owned(),
+        plan: new.plan,
+        status: TenantStatus::Active,
+        created_at: now,
+        updated_at: now,
+    };
+    let mut work = match once.begin_new_tenant(&ctx, tenant.id).await? {
+        Attempt::First(work) => work,
+        Attempt::Done(answer) => return Ok(answer),
+    };
+    if !tenants::insert(&mut work, &tenant).await? {
+        if given {
+            return Err(slug_is_taken());
+        }
+        let second_choice = Slug::with_suffix(base.as_ref(), ctx.random.bytes());
+        second_choice.as_str().clone_into(&mut tenant.slug);
+        if !tenants::insert(&mut work, &tenant).await? {
+            return Err(ApiError::internal("forty random bits were taken"));
+        }
     }
-    let base = Slug::from_name(&new.name);
-    if let Some(slug) = &base
-        && let Some(tenant) = insert(&ctx, &new.name, slug, new.plan).await?
-    {
-        return Ok(Created(tenant));
-    }
-    let slug = Slug::with_suffix(base.as_ref(), ctx.random.bytes());
-    insert(&ctx, &new.name, &slug, new.plan)
-        .await?
-        .map(Created)
-        .ok_or_else(|| ApiError::internal("forty random bits were taken"))
+    let event =
+        NewAuditEvent::of_product(&ctx, OPERATOR, "tenant.created", tenant.id).arguments(events::fields(&tenant));
+    audit_log::record_in_tx(&mut work, &ctx, event).await?;
+    work.commit(tenant).await
 }
 
 /// 409 for a slug that another tenant has.
 pub(crate) fn slug_is_taken() -> ApiError {
     ApiError::new(ErrorCode::Conflict, "Another tenant has this slug").with_details(json!({ "field": "slug" }))
-}
-
-/// Stores a tenant with its first audit event; `None` when the slug is taken. The refused insert has then ended its
-/// transaction, so that another slug is tried in another.
-async fn insert(ctx: &AppContext, name: &Name, slug: &Slug, plan: Plan) -> Result<Option<Tenant>, ApiError> {
-    let now = ctx.clock.now();
-    let tenant = Tenant {
-        id: ctx.ids.next(),
-        name: name.as_str().to_owned(),
-        slug: slug.as_str().to_owned(),
-        plan,
-        status: TenantStatus::Active,
-        created_at: now,
-        updated_at: now,
-    };
-    let mut tx = ctx
-        .db
-        .begin(TenantScope {
-            tenant_id: tenant.id,
-            user_id: None,
-        })
-        .await?;
-    match tenants::insert(&mut tx, &tenant).await {
-        Err(error) if store::violates(&error, tenants::SLUG_IS_UNIQUE) => return Ok(None),
-        stored => stored?,
-    }
-    let event =
-        NewAuditEvent::of_product(ctx, OPERATOR, "tenant.created", tenant.id).arguments(events::fields(&tenant));
-    audit_log::record_in_tx(&mut tx, ctx, event).await?;
-    tx.commit().await?;
-    Ok(Some(tenant))
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 use shared::{
     context::AppContext,
-    http::{ApiError, Caller, Created, ErrorCode, Json, NoQuery, WriteErrors, roles},
+    http::{ApiError, Attempt, Caller, CreateErrors, ErrorCode, IdempotencyKey, Idempotent, NoQuery, Performed, roles},
     journal::audit_log,
 };
 use utoipa::ToSchema;
@@ -37,8 +37,9 @@ pub(crate) struct NewUser {
     path = "/api/v1/users",
     operation_id = "create_user",
     tag = "tenant",
+    params(IdempotencyKey),
     request_body = NewUser,
-    responses((status = 201, body = User, description = "The person"), WriteErrors),
+    responses((status = 201, body = User, description = "The person"), CreateErrors),
     security(("api_key" = [], "tenant_id" = []))
 )]
 #[tracing::instrument(name = "user.create", skip_all)]
@@ -46,8 +47,8 @@ pub(crate) async fn create_user(
     State(ctx): State<AppContext>,
     admin: Caller<{ roles::ADMIN }>,
     _: NoQuery,
-    Json(new): Json<NewUser>,
-) -> Result<Created<User>, ApiError> {
+    Idempotent { body: new, once }: Idempotent<NewUser>,
+) -> Result<Performed<User>, ApiError> {
     let now = ctx.clock.now();
     let user = User {
         id: ctx.ids.next(),
@@ -59,15 +60,17 @@ pub(crate) async fn create_user(
         created_at: now,
         updated_at: now,
     };
-    let mut tx = ctx.db.begin(admin.scope()).await?;
-    match users::insert(&mut tx, &user).await {
+    let mut work = match once.begin(&ctx, admin.scope(), &*admin).await? {
+        Attempt::First(work) => work,
+        Attempt::Done(answer) => return Ok(answer),
+    };
+    match users::insert(&mut work, &user).await {
         Err(error) if store::violates(&error, users::EMAIL_IS_UNIQUE) => return Err(email_is_taken()),
         stored => stored?,
     }
     let event = events::by(&ctx, &admin, "user.created", user.id).arguments(events::fields(&user));
-    audit_log::record_in_tx(&mut tx, &ctx, event).await?;
-    tx.commit().await?;
-    Ok(Created(user))
+    audit_log::record_in_tx(&mut work, &ctx, event).await?;
+    work.commit(user).await
 }
 
 /// 409 for an email address that somebody of the tenant has, whatever its case.

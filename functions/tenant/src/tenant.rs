@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use shared::http::Replayable;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -39,6 +40,8 @@ pub(crate) struct Tenant {
     #[serde(with = "shared::http::timestamp")]
     pub(crate) updated_at: DateTime<Utc>,
 }
+
+impl Replayable for Tenant {}
 
 /// What to change of a tenant. An absent field stays as it is.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]

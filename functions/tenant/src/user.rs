@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use shared::auth::Role;
+use shared::{auth::Role, http::Replayable};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -41,6 +41,8 @@ pub(crate) struct User {
     #[serde(with = "shared::http::timestamp")]
     pub(crate) updated_at: DateTime<Utc>,
 }
+
+impl Replayable for User {}
 
 impl User {
     /// Whether this person can administer the tenant now.

@@ -1,10 +1,10 @@
 //! From headers to a principal.
 
-use axum::http::{HeaderMap, header::AUTHORIZATION};
+use axum::http::{HeaderMap, header::AUTHORIZATION, request::Parts};
 use uuid::Uuid;
 
-use super::{ApiKey, Principal, Subject};
-use crate::{context::AppContext, data::TenantScope, http::ApiError};
+use super::{ApiKey, Principal, Subject, TooManyWrongSecrets};
+use crate::{context::AppContext, data::TenantScope, http::ApiError, lambda::SourceAddress};
 
 /// Finds out who is asking in the tenant that `X-Tenant-ID` names.
 ///
@@ -12,10 +12,11 @@ use crate::{context::AppContext, data::TenantScope, http::ApiError};
 /// deactivation, suspension and expiry hold at once.
 ///
 /// # Errors
-/// `MISSING_TENANT_ID`, `INVALID_TENANT_ID`, `UNAUTHORIZED` (one answer for every reason), `UNAVAILABLE`.
-pub async fn authenticate(ctx: &AppContext, headers: &HeaderMap) -> Result<Principal, ApiError> {
-    let tenant_id = tenant_header(headers)?.ok_or_else(ApiError::missing_tenant)?;
-    find_principal(ctx, bearer(headers)?, Some(tenant_id)).await
+/// `MISSING_TENANT_ID`, `INVALID_TENANT_ID`, `UNAUTHORIZED` (one answer for every reason), `RATE_LIMITED` (too many wrong
+/// secrets came from there), `UNAVAILABLE`.
+pub async fn authenticate(ctx: &AppContext, parts: &Parts) -> Result<Principal, ApiError> {
+    let tenant_id = tenant_header(&parts.headers)?.ok_or_else(ApiError::missing_tenant)?;
+    find_principal(ctx, parts, bearer(&parts.headers)?, Some(tenant_id)).await
 }
 
 /// The one value of `X-Tenant-ID`, if there is one.
@@ -60,9 +61,10 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
 /// The principal of an API key, looked for in one tenant, or in all of them when `tenant_id` is `None`.
 ///
 /// # Errors
-/// `UNAUTHORIZED`, `UNAVAILABLE`.
+/// `UNAUTHORIZED`, `RATE_LIMITED`, `UNAVAILABLE`.
 pub async fn find_principal(
     ctx: &AppContext,
+    parts: &Parts,
     credential: &str,
     tenant_id: Option<Uuid>,
 ) -> Result<Principal, ApiError> {
@@ -83,8 +85,11 @@ pub async fn find_principal(
         })
         .await?
         .ok_or_else(ApiError::unauthorized)?;
-    if !ctx.verifier.matches(&key.secret, &found.key_hashes).await {
-        return Err(ApiError::unauthorized());
+    let address = parts.extensions.get::<SourceAddress>().map_or("", |address| &address.0);
+    match ctx.verifier.matches(&key, &found.key_hashes, address).await {
+        Ok(true) => {}
+        Ok(false) => return Err(ApiError::unauthorized()),
+        Err(TooManyWrongSecrets(seconds)) => return Err(ApiError::rate_limited(seconds)),
     }
     let subject = match (found.user_id, found.caller_id) {
         (Some(user_id), _) => Subject::User(user_id),

@@ -8,10 +8,12 @@ mod key;
 mod operator;
 mod principal;
 mod verifier;
+mod wrong_secrets;
 
 pub use authenticate::{authenticate, find_principal};
 pub(crate) use authenticate::{bearer, tenant_header};
 pub use key::{ApiKey, MalformedKey, MintedKey};
 pub use operator::OperatorCredential;
 pub use principal::{Environment, Principal, Role, Subject, UnknownName};
-pub use verifier::Verifier;
+pub use verifier::{HashError, Verifier};
+pub use wrong_secrets::TooManyWrongSecrets;

@@ -11,8 +11,8 @@ mod sections;
 pub use environment::Environment;
 pub use reader::{ConfigError, ConfigErrors};
 pub use sections::{
-    ApprovalsConfig, AuthConfig, CorsConfig, DatabaseConfig, DeployEnvironment, OutboxConfig, RedisConfig,
-    SecretsConfig, SecretsSource, ServerConfig, TelemetryConfig,
+    ApprovalsConfig, AuthConfig, CorsConfig, DatabaseConfig, DeployEnvironment, OutboxConfig, RateLimitConfig,
+    RedisConfig, SecretsConfig, SecretsSource, ServerConfig, TelemetryConfig,
 };
 
 use reader::Reader;
@@ -28,6 +28,8 @@ pub struct Config {
     pub redis: RedisConfig,
     /// How API keys are checked.
     pub auth: AuthConfig,
+    /// How much one API key may ask.
+    pub rate_limit: RateLimitConfig,
     /// Limits of approval requests and of those who wait for them.
     pub approvals: ApprovalsConfig,
     /// The rhythm of the sweep.
@@ -72,6 +74,7 @@ impl Config {
             database: DatabaseConfig::read(&mut reader),
             redis: RedisConfig::read(&mut reader),
             auth: AuthConfig::read(&mut reader, server.environment),
+            rate_limit: RateLimitConfig::read(&mut reader),
             approvals: ApprovalsConfig::read(&mut reader),
             outbox: OutboxConfig::read(&mut reader),
             cors: CorsConfig::read(&mut reader, server.environment),

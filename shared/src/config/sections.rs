@@ -4,6 +4,7 @@ use axum::http::{Uri, uri::Authority};
 use tracing_subscriber::EnvFilter;
 
 use super::reader::Reader;
+use crate::throttle::Rate;
 
 const ENVIRONMENT: &str = "ENVIRONMENT";
 const AUTH_BCRYPT_COST: &str = "AUTH_BCRYPT_COST";
@@ -144,6 +145,30 @@ impl AuthConfig {
         Self {
             bcrypt_cost,
             verdict_ttl_seconds: reader.number("AUTH_VERDICT_TTL_SECONDS", 3_600, 1..=DAY),
+        }
+    }
+}
+
+/// How much one API key may ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateLimitConfig {
+    /// `RATE_LIMIT_PER_SECOND`, default 100: requests a second in the long run.
+    pub per_second: u32,
+    /// `RATE_LIMIT_BURST`, default 400: requests at once.
+    pub burst: u32,
+}
+
+impl RateLimitConfig {
+    /// The two as one rate.
+    #[must_use]
+    pub fn rate(&self) -> Rate {
+        Rate::new(self.per_second, self.burst)
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            per_second: reader.number("RATE_LIMIT_PER_SECOND", 100, 1..=1_000_000),
+            burst: reader.number("RATE_LIMIT_BURST", 400, 1..=1_000_000),
         }
     }
 }

@@ -82,6 +82,8 @@ fn every_section_is_read() {
         ("REDIS_TIMEOUT_MS", "50"),
         ("AUTH_BCRYPT_COST", "12"),
         ("AUTH_VERDICT_TTL_SECONDS", "60"),
+        ("RATE_LIMIT_PER_SECOND", "3"),
+        ("RATE_LIMIT_BURST", "8"),
         ("APPROVAL_TOKEN_TTL_SECONDS", "1209600"),
         ("APPROVAL_MAX_WAITERS", "0"),
         ("OUTBOX_TURN_MS", "500"),
@@ -110,6 +112,10 @@ fn every_section_is_read() {
         auth: AuthConfig {
             bcrypt_cost: 12,
             verdict_ttl_seconds: 60,
+        },
+        rate_limit: RateLimitConfig {
+            per_second: 3,
+            burst: 8,
         },
         approvals: ApprovalsConfig {
             token_ttl_seconds: 1_209_600,

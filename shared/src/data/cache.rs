@@ -27,12 +27,12 @@ pub struct Cache {
     client: Client,
     connection: ConnectionManager,
     timeout: Duration,
-    /// After a time-out nobody asks until then: a Redis that hangs costs one request its patience, not every command of
-    /// every request.
+    /// After a time-out or a refused connection nobody asks until then: a Redis that hangs or is down costs one request its
+    /// patience, not every command of every request.
     resting_until: Arc<Mutex<Option<Instant>>>,
 }
 
-/// How long a Redis that hangs is left alone.
+/// How long a Redis that hangs or is down is left alone.
 const REST: Duration = Duration::from_secs(1);
 
 /// Why the cache did not answer.
@@ -50,6 +50,17 @@ pub enum CacheError {
     /// What is stored under the key is not the JSON that was asked for.
     #[error("the cached value is not valid JSON of the expected shape")]
     Json(#[from] serde_json::Error),
+}
+
+impl CacheError {
+    /// Whether the next command would fare no better. A connection that broke is not that: the next one opens another.
+    fn is_outage(&self) -> bool {
+        match self {
+            Self::Timeout => true,
+            Self::Redis(error) => error.is_connection_refusal(),
+            Self::Url | Self::Json(_) => false,
+        }
+    }
 }
 
 /// A time to live: at least one second, so that nothing is stored for ever by accident.
@@ -111,6 +122,15 @@ impl Cache {
         Ok(removed > 0)
     }
 
+    /// Gives a value a new time to live, and says whether there was one.
+    ///
+    /// # Errors
+    /// Redis does not answer.
+    pub async fn renew(&self, key: &str, ttl: Ttl) -> Result<bool, CacheError> {
+        let seconds = i64::try_from(ttl.0).unwrap_or(i64::MAX);
+        self.bounded(self.connection.clone().expire(key, seconds)).await
+    }
+
     /// Whether there is a value.
     ///
     /// # Errors
@@ -151,6 +171,23 @@ impl Cache {
             .incr(key, 1);
         let (count,): (i64,) = self.bounded(pipeline.query_async(&mut connection)).await?;
         Ok(count)
+    }
+
+    /// Runs a Lua script on one key, atomically, and returns its integers.
+    ///
+    /// # Errors
+    /// Redis does not answer, or the script returns something else.
+    pub async fn run_script<const N: usize>(
+        &self,
+        script: &'static str,
+        key: &str,
+        arguments: &[i64],
+    ) -> Result<[i64; N], CacheError> {
+        let mut connection = self.connection.clone();
+        // Whole, since Redis keeps what it has compiled; its hash instead would need the text once after every restart.
+        let mut command = redis::cmd("EVAL");
+        command.arg(script).arg(1).arg(key).arg(arguments);
+        self.bounded(command.query_async(&mut connection)).await
     }
 
     /// Stores a value as JSON for a while.
@@ -204,14 +241,14 @@ impl Cache {
         .await
     }
 
-    /// Runs a command, unless Redis is being left alone; a time-out leaves it alone.
+    /// Runs a command, unless Redis is being left alone; a time-out or a refused connection leaves it alone.
     async fn bounded<T>(&self, command: impl Future<Output = Result<T, RedisError>>) -> Result<T, CacheError> {
         let resting_until = *self.resting_until.lock().unwrap_or_else(PoisonError::into_inner);
         if resting_until.is_some_and(|until| Instant::now() < until) {
             return Err(CacheError::Timeout);
         }
         let answer = self.in_time(command).await;
-        if matches!(answer, Err(CacheError::Timeout)) {
+        if answer.as_ref().err().is_some_and(CacheError::is_outage) {
             *self.resting_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + REST);
         }
         answer

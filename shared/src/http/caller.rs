@@ -8,7 +8,7 @@ use std::ops::Deref;
 use axum::{extract::FromRequestParts, http::request::Parts};
 use uuid::Uuid;
 
-use super::{ApiError, frame::Identified};
+use super::{ApiError, frame::Identified, rate_limit};
 use crate::{
     auth::{self, Principal, Role},
     context::AppContext,
@@ -55,8 +55,8 @@ impl<const ROLES: u8> FromRequestParts<AppContext> for Caller<ROLES> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, ctx: &AppContext) -> Result<Self, ApiError> {
-        let principal = auth::authenticate(ctx, &parts.headers).await?;
-        identify(parts, &principal);
+        let principal = auth::authenticate(ctx, parts).await?;
+        admit_key(parts, ctx, &principal).await?;
         if ROLES & bit(principal.role) == 0 {
             return Err(ApiError::forbidden());
         }
@@ -64,11 +64,13 @@ impl<const ROLES: u8> FromRequestParts<AppContext> for Caller<ROLES> {
     }
 }
 
-/// Tells the frame who it was, for the log line.
-fn identify(parts: &Parts, principal: &Principal) {
+/// Tells the frame who it is, for the log line, and counts the request of its key.
+async fn admit_key(parts: &Parts, ctx: &AppContext, principal: &Principal) -> Result<(), ApiError> {
     if let Some(identified) = parts.extensions.get::<Identified>() {
-        identified.set(principal);
+        identified.set_caller(principal);
     }
+    let holder = format!("{}:{}", principal.tenant_id, principal.key_id);
+    rate_limit::admit(parts, ctx, &holder).await
 }
 
 /// The caller of one of the operator's routes.
@@ -129,12 +131,13 @@ impl FromRequestParts<AppContext> for OperatorAccess {
                 .await
                 .map_err(|error| ApiError::unavailable(error.to_string()))?;
             if operator.is_some_and(|operator| operator.matches(credential)) {
+                rate_limit::admit(parts, ctx, "operator").await?;
                 return Ok(Self::Operator);
             }
         }
         let tenant_id = auth::tenant_header(&parts.headers)?;
-        let principal = auth::find_principal(ctx, credential, tenant_id).await?;
-        identify(parts, &principal);
+        let principal = auth::find_principal(ctx, parts, credential, tenant_id).await?;
+        admit_key(parts, ctx, &principal).await?;
         if tenant_id.is_none() {
             return Err(ApiError::forbidden());
         }

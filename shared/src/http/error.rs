@@ -193,6 +193,14 @@ impl ApiError {
         Self::new(ErrorCode::Conflict, message).with_details(json!({}))
     }
 
+    /// 429 with `Retry-After`.
+    #[must_use]
+    pub fn rate_limited(seconds: u32) -> Self {
+        Self::new(ErrorCode::RateLimited, "Too many requests; try again later")
+            .with_details(json!({ "retry_after_seconds": seconds }))
+            .with_retry_after(seconds)
+    }
+
     /// 500. The cause goes to the log.
     #[must_use]
     pub fn internal(cause: impl Into<String>) -> Self {

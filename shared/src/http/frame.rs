@@ -5,7 +5,7 @@ use std::{
     any::Any,
     panic::AssertUnwindSafe,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -19,24 +19,44 @@ use axum::{
 use futures_util::FutureExt as _;
 use uuid::Uuid;
 
-use super::{ApiError, Json, cors, request_id};
-use crate::{auth::Principal, context::AppContext, telemetry::CanonicalLine};
+use super::{ApiError, Json, cors, rate_limit, request_id};
+use crate::{
+    auth::Principal,
+    context::AppContext,
+    lambda::AnswerBy,
+    telemetry::CanonicalLine,
+    throttle::{Allowance, Rate},
+};
 
 /// The id of the request, as an extension of it.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
-/// Where the extractors leave who it was, for the log line.
+/// Where the extractors leave what they found out, for the log line and the headers of the answer.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Identified(Arc<Mutex<Option<(Uuid, String)>>>);
+pub(super) struct Identified(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    caller: Option<(Uuid, String)>,
+    allowance: Option<(Rate, Allowance)>,
+}
 
 impl Identified {
-    pub(super) fn set(&self, principal: &Principal) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((principal.tenant_id, principal.to_string()));
+    pub(super) fn set_caller(&self, principal: &Principal) {
+        self.lock().caller = Some((principal.tenant_id, principal.to_string()));
     }
 
-    fn take(&self) -> Option<(Uuid, String)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    pub(super) fn set_allowance(&self, rate: Rate, allowance: Allowance) {
+        self.lock().allowance = Some((rate, allowance));
+    }
+
+    fn take(&self) -> Known {
+        std::mem::take(&mut self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -61,10 +81,11 @@ pub(super) async fn frame(State(ctx): State<AppContext>, request: Request, next:
     let answer = if cors::is_preflight(&parts) {
         cors::preflight(origin.as_ref())
     } else {
-        let handled = AssertUnwindSafe(next.run(Request::from_parts(parts, body)))
-            .catch_unwind()
-            .await;
-        handled.unwrap_or_else(|panic| ApiError::internal(format!("panic: {}", said(&*panic))).into_response())
+        let answer_by = parts.extensions.get::<AnswerBy>().copied();
+        let handled = AssertUnwindSafe(next.run(Request::from_parts(parts, body))).catch_unwind();
+        in_time(answer_by, handled)
+            .await
+            .unwrap_or_else(|panic| ApiError::internal(format!("panic: {}", said(&*panic))).into_response())
     };
     ctx.db.settle().await;
     let (mut response, error) = enveloped(answer, &ctx, &request_id);
@@ -75,11 +96,15 @@ pub(super) async fn frame(State(ctx): State<AppContext>, request: Request, next:
         headers.insert("x-request-id", value);
     }
     cors::decorate(headers, origin);
+    let known = identified.take();
+    if let Some((rate, allowance)) = known.allowance {
+        rate_limit::decorate(headers, rate, allowance);
+    }
 
     if let Some(cause) = error.as_ref().and_then(ApiError::cause) {
         tracing::error!(request_id, cause, "a request failed");
     }
-    let (tenant_id, principal) = identified.take().unzip();
+    let (tenant_id, principal) = known.caller.unzip();
     CanonicalLine {
         method: method.as_str(),
         route: route.as_deref().unwrap_or("unmatched"),
@@ -93,6 +118,19 @@ pub(super) async fn frame(State(ctx): State<AppContext>, request: Request, next:
     }
     .emit();
     response
+}
+
+/// Runs a handler until the answer must be out: 503 then, and what it has not committed is rolled back.
+async fn in_time<E>(
+    answer_by: Option<AnswerBy>,
+    handled: impl Future<Output = Result<Response, E>>,
+) -> Result<Response, E> {
+    let Some(AnswerBy(instant)) = answer_by else {
+        return handled.await;
+    };
+    tokio::time::timeout_at(instant, handled)
+        .await
+        .unwrap_or_else(|_elapsed| Ok(ApiError::unavailable("the invocation's deadline came first").into_response()))
 }
 
 /// Gives an [`ApiError`] its body, now that the request id is known.

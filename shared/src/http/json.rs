@@ -3,7 +3,7 @@
 use axum::{
     body::Body,
     extract::{FromRequest, Request},
-    http::{StatusCode, header},
+    http::header,
     response::{IntoResponse, Response},
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -19,10 +19,6 @@ const MAX_BODY_BYTES: usize = 1 << 20;
 #[derive(Debug, Clone)]
 pub struct Json<T>(pub T);
 
-/// 201 with the object.
-#[derive(Debug, Clone)]
-pub struct Created<T>(pub T);
-
 /// One object, or an array of them.
 #[derive(Debug, Clone)]
 pub enum OneOrMany<T> {
@@ -37,22 +33,25 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
     /// Reads, parses and checks the body. An absent one is `{}`, which fails where a field is required.
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let is_json = has_json_content_type(&request);
-        let body = read(request).await?;
-        if body.is_empty() {
-            return from_value(json!({})).map(Self);
-        }
-        if !is_json {
-            return Err(ApiError::new(
-                ErrorCode::UnsupportedMediaType,
-                "The body must be application/json in UTF-8",
-            )
-            .with_details(json!({ "header": "Content-Type" })));
-        }
-        let value =
-            parse_strict(&body).map_err(|error| ApiError::validation(format!("The body is refused: {error}")))?;
-        from_value(value).map(Self)
+        from_value(read_value(request).await?).map(Self)
     }
+}
+
+/// Reads and parses the body; an absent one is `{}`.
+pub(super) async fn read_value(request: Request) -> Result<Value, ApiError> {
+    let is_json = has_json_content_type(&request);
+    let body = read(request).await?;
+    if body.is_empty() {
+        return Ok(json!({}));
+    }
+    if !is_json {
+        return Err(ApiError::new(
+            ErrorCode::UnsupportedMediaType,
+            "The body must be application/json in UTF-8",
+        )
+        .with_details(json!({ "header": "Content-Type" })));
+    }
+    parse_strict(&body).map_err(|error| ApiError::validation(format!("The body is refused: {error}")))
 }
 
 async fn read(request: Request) -> Result<Vec<u8>, ApiError> {
@@ -89,7 +88,8 @@ fn has_json_content_type(request: &Request) -> bool {
     named_json && utf8
 }
 
-fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
+/// Checks a parsed body against the type that the handler takes.
+pub(super) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
     serde_path_to_error::deserialize(Shaped(value)).map_err(|error| {
         let message = error.inner().to_string();
         let path = error.path().to_string();
@@ -127,16 +127,6 @@ impl<T: Serialize> IntoResponse for Json<T> {
             Ok(body) => ([(header::CONTENT_TYPE, "application/json")], Body::from(body)).into_response(),
             Err(error) => ApiError::internal(format!("an answer has no JSON form: {error}")).into_response(),
         }
-    }
-}
-
-impl<T: Serialize> IntoResponse for Created<T> {
-    fn into_response(self) -> Response {
-        let mut response = Json(self.0).into_response();
-        if response.status() == StatusCode::OK {
-            *response.status_mut() = StatusCode::CREATED;
-        }
-        response
     }
 }
 

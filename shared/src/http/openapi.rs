@@ -3,17 +3,26 @@
 use std::collections::BTreeMap;
 
 use utoipa::{
-    IntoResponses, ToSchema as _,
-    openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder},
+    IntoParams, IntoResponses, ToSchema as _,
+    openapi::{
+        ContentBuilder, ObjectBuilder, Ref, RefOr, Required, Response, ResponseBuilder, Type,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+    },
 };
 
 use super::ErrorBody;
 
-/// What a route without a body may answer besides its success: 400, 401, 403, 404, 500, 503.
+/// What a route without a body may answer besides its success: 400, 401, 403, 404, 429, 500, 503.
 pub struct ReadErrors;
 
 /// What a route with a body may answer besides its success: the same, and 409, 413, 415.
 pub struct WriteErrors;
+
+/// What a route that takes an `Idempotency-Key` may answer besides its success: the same, and 422.
+pub struct CreateErrors;
+
+/// The header `Idempotency-Key`, as a parameter of an operation.
+pub struct IdempotencyKey;
 
 /// What a route without credentials may answer besides its success: 400, 500, 503.
 pub struct PublicErrors;
@@ -34,7 +43,7 @@ fn errors(statuses: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
         .collect()
 }
 
-const READ: [(&str, &str); 6] = [
+const READ: [(&str, &str); 7] = [
     (
         "400",
         "`MISSING_TENANT_ID`, `INVALID_TENANT_ID`, `VALIDATION_ERROR`, `INVALID_CURSOR`",
@@ -42,6 +51,7 @@ const READ: [(&str, &str); 6] = [
     ("401", "`UNAUTHORIZED`"),
     ("403", "`FORBIDDEN`, `SELF_APPROVAL`, `NOT_ELIGIBLE`"),
     ("404", "`NOT_FOUND`"),
+    ("429", "`RATE_LIMITED`, with `Retry-After`"),
     ("500", "`INTERNAL_ERROR`"),
     ("503", "`UNAVAILABLE`, with `Retry-After`"),
 ];
@@ -61,6 +71,37 @@ impl IntoResponses for WriteErrors {
             ("415", "`UNSUPPORTED_MEDIA_TYPE`: the body is not JSON in UTF-8"),
         ]));
         all
+    }
+}
+
+impl IntoResponses for CreateErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut all = WriteErrors::responses();
+        all.extend(errors(&[(
+            "422",
+            "`IDEMPOTENCY_MISMATCH`: the `Idempotency-Key` was used with another body",
+        )]));
+        all
+    }
+}
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let schema = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(255))
+            .pattern(Some("^[!-~]+$"));
+        let parameter = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(
+                "Makes the request take effect once: sent again with the same body within 24 hours, it is answered as the \
+                 first time, with `Idempotency-Replayed: true` and without what is shown only once.",
+            ))
+            .schema(Some(schema));
+        vec![parameter.build()]
     }
 }
 

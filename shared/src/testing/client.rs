@@ -11,6 +11,7 @@ use tower::ServiceExt as _;
 use uuid::Uuid;
 
 use super::TestKey;
+use crate::lambda::SourceAddress;
 
 /// Sends requests to a router.
 #[derive(Clone)]
@@ -95,6 +96,17 @@ impl TestRequest {
             HeaderName::from_bytes(name.as_bytes()).expect("a header name"),
             HeaderValue::from_bytes(value.as_bytes()).expect("a header value"),
         );
+        self
+    }
+
+    /// As it comes from an address, which the gateway tells the function.
+    pub fn from_address(self, address: &str) -> Self {
+        self.with(SourceAddress(address.to_owned()))
+    }
+
+    /// With something that the runtime puts beside a request.
+    pub fn with<T: Clone + Send + Sync + 'static>(mut self, extension: T) -> Self {
+        self.request.extensions_mut().insert(extension);
         self
     }
 

@@ -12,6 +12,7 @@ use crate::{
     context::{AppContext, Ids, Random},
     data::{Cache, Database},
     secrets::Secrets,
+    throttle::Limiter,
 };
 
 /// The operator's credential in every test.
@@ -50,6 +51,9 @@ impl TestStack {
             let mut variables: Vec<(String, String)> = [
                 ("AUTH_BCRYPT_COST", "4"),
                 ("DATABASE_MAX_CONNECTIONS", "8"),
+                // Out of the way of every test but those that are about it.
+                ("RATE_LIMIT_PER_SECOND", "1000000"),
+                ("RATE_LIMIT_BURST", "1000000"),
                 ("REDIS_TIMEOUT_MS", "2000"),
                 ("DATABASE_URL", &database.url("countersign_app")),
                 ("SWEEPER_DATABASE_URL", &database.url("countersign_sweeper")),
@@ -125,6 +129,7 @@ fn context(database_variable: &str, variables: Vec<(String, String)>, clock: &Te
     AppContext {
         ids: Ids::new(clock.clone(), random.clone()),
         verifier: Verifier::new(&config.auth, cache.clone(), clock.clone()),
+        requests: Limiter::new("requests", config.rate_limit.rate(), cache.clone(), clock.clone()),
         secrets: Secrets::from_lookup(lookup, Duration::from_mins(1)),
         config: Arc::new(config),
         clock,

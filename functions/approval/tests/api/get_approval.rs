@@ -4,7 +4,8 @@ use std::{future::Future, pin::pin, time::Duration};
 
 use futures_util::future::{Either, join_all, select, select_all};
 use serde_json::{Value, json};
-use shared::testing::TestKey;
+use shared::{lambda::AnswerBy, testing::TestKey};
+use tokio::time::Instant;
 
 use crate::scene::{STATES, Scene, id, request, request_with};
 
@@ -328,4 +329,21 @@ async fn wrong_patience_is_named() {
             .await;
         assert_eq!(answer.expect_error(400, "VALIDATION_ERROR")["field"], field, "{query}");
     }
+}
+
+#[tokio::test]
+async fn a_wait_ends_before_the_invocation_does() {
+    let scene = Scene::start().await;
+    let asked = scene.ask(request()).await;
+    let id = id(&asked);
+    let answer_by = AnswerBy(Instant::now() + Duration::from_secs(2));
+    let answer = scene
+        .client
+        .request("GET", &format!("/api/v1/approvals/{id}?wait=25"))
+        .key(&scene.tenant.agent)
+        .with(answer_by)
+        .send()
+        .await;
+    assert_eq!(answer.expect(200)["status"], "PENDING");
+    assert!(Instant::now() < answer_by.0, "answered in time");
 }

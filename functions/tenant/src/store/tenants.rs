@@ -37,13 +37,15 @@ impl TryFrom<Row> for Tenant {
     }
 }
 
-/// Stores a tenant, in a transaction that is in that tenant already.
+/// Stores a tenant, in a transaction that is in that tenant already; `false` when another has its slug.
 ///
 /// # Errors
-/// [`SLUG_IS_UNIQUE`], or Postgres does not answer.
-pub(crate) async fn insert(tx: &mut TenantTx, tenant: &Tenant) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "INSERT INTO tenants (id, name, slug, plan, status, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+/// Postgres does not answer.
+pub(crate) async fn insert(tx: &mut TenantTx, tenant: &Tenant) -> Result<bool, sqlx::Error> {
+    let stored = sqlx::query!(
+        "INSERT INTO tenants (id, name, slug, plan, status, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT ON CONSTRAINT tenant_slug_is_unique DO NOTHING",
         tenant.id,
         tenant.name,
         tenant.slug,
@@ -54,7 +56,7 @@ pub(crate) async fn insert(tx: &mut TenantTx, tenant: &Tenant) -> Result<(), sql
     )
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    Ok(stored.rows_affected() == 1)
 }
 
 /// The tenant of the transaction.

@@ -1,0 +1,131 @@
+//! Whoever presents wrong secrets is slowed down, and nobody else is.
+
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+use shared::{
+    auth::{ApiKey, Environment},
+    http::{Caller, Json, app, roles},
+    testing::{Answer, TestClient, TestKey, TestStack},
+};
+use utoipa_axum::router::OpenApiRouter;
+
+const NO_REDIS: (&str, &str) = ("REDIS_URL", "redis://127.0.0.1:1");
+const GUESSER: &str = "192.0.2.66";
+/// How many wrong secrets for one key are looked at from one address.
+const LOOKED_AT: usize = 50;
+
+async fn of_anyone(_: Caller<{ roles::ANY }>) -> Json<Value> {
+    Json(json!({}))
+}
+
+fn client(stack: &TestStack) -> TestClient {
+    let routes = OpenApiRouter::new().route("/anyone", axum::routing::get(of_anyone));
+    stack.client(app(stack.ctx.clone(), routes).0)
+}
+
+/// The key with another secret, of the right form.
+fn guess(stack: &TestStack, key: &TestKey) -> TestKey {
+    let mut guess = key.clone();
+    let minted = ApiKey::mint(Environment::Dev, key.id, &stack.ctx.random);
+    minted.text.expose_secret().clone_into(&mut guess.text);
+    guess
+}
+
+async fn ask(client: &TestClient, key: &TestKey, address: &str) -> Answer {
+    client
+        .request("GET", "/anyone")
+        .key(key)
+        .from_address(address)
+        .send()
+        .await
+}
+
+/// Guesses until it is slowed down; how many guesses were looked at.
+async fn guess_until_slowed(stack: &TestStack, client: &TestClient, key: &TestKey) -> usize {
+    for looked_at in 0..LOOKED_AT * 2 {
+        let answer = ask(client, &guess(stack, key), GUESSER).await;
+        if answer.status == 429 {
+            answer.expect_error(429, "RATE_LIMITED");
+            assert!(answer.header("retry-after").is_some());
+            assert_eq!(answer.header("ratelimit"), None, "nothing is told to who is not known");
+            return looked_at;
+        }
+        answer.expect_error(401, "UNAUTHORIZED");
+    }
+    panic!("nobody slowed it down")
+}
+
+#[tokio::test]
+async fn guesses_are_slowed_and_the_holder_is_not() {
+    for settings in [&[][..], &[NO_REDIS]] {
+        let stack = TestStack::with(settings).await;
+        let tenant = stack.tenant().await;
+        let client = client(&stack);
+        ask(&client, &tenant.agent, GUESSER).await.expect(200);
+
+        let looked_at = guess_until_slowed(&stack, &client, &tenant.agent).await;
+        // What comes back by the second while it runs is looked at as well.
+        assert!((LOOKED_AT..LOOKED_AT * 2).contains(&looked_at), "{looked_at}");
+
+        // The holder's verdict is cached, so it passes, from the guesser's address too and also much later.
+        ask(&client, &tenant.agent, GUESSER).await.expect(200);
+        ask(&client, &tenant.agent, "192.0.2.1").await.expect(200);
+        // A guess at the key from elsewhere is looked at, and so is one at another key from the same address.
+        ask(&client, &guess(&stack, &tenant.agent), "192.0.2.1")
+            .await
+            .expect_error(401, "UNAUTHORIZED");
+        ask(&client, &guess(&stack, &tenant.admin), GUESSER)
+            .await
+            .expect_error(401, "UNAUTHORIZED");
+        if settings.is_empty() {
+            // In a process that has not seen it yet the verdict comes from Redis.
+            let fresh = TestStack::on_same_servers(&stack);
+            ask(&self::client(&fresh), &tenant.agent, GUESSER).await.expect(200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn all_processes_slow_a_guesser_together() {
+    let stack = TestStack::start().await;
+    let tenant = stack.tenant().await;
+    guess_until_slowed(&stack, &client(&stack), &tenant.agent).await;
+    let other = TestStack::on_same_servers(&stack);
+    let elsewhere = client(&other);
+    ask(&elsewhere, &guess(&stack, &tenant.agent), GUESSER)
+        .await
+        .expect_error(429, "RATE_LIMITED");
+    // The right secret, seen by nobody before, is told to come back, not that it is wrong.
+    ask(&elsewhere, &tenant.agent, GUESSER)
+        .await
+        .expect_error(429, "RATE_LIMITED");
+    ask(&elsewhere, &tenant.agent, "192.0.2.1").await.expect(200);
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_always_401() {
+    let stack = TestStack::start().await;
+    let tenant = stack.tenant().await;
+    let client = client(&stack);
+    let mut unknown = tenant.agent.clone();
+    unknown.id = stack.ctx.ids.next();
+    for _ in 0..LOOKED_AT * 5 {
+        ask(&client, &guess(&stack, &unknown), GUESSER)
+            .await
+            .expect_error(401, "UNAUTHORIZED");
+    }
+}
+
+#[tokio::test]
+async fn a_key_in_use_never_needs_bcrypt_again() {
+    let stack = TestStack::with(&[("AUTH_VERDICT_TTL_SECONDS", "60")]).await;
+    let tenant = stack.tenant().await;
+    let client = client(&stack);
+    ask(&client, &tenant.agent, GUESSER).await.expect(200);
+    guess_until_slowed(&stack, &client, &tenant.agent).await;
+    // Used every 40 seconds the verdict is renewed; if it were not, the slowed address would be told to wait.
+    for _ in 0..5 {
+        stack.clock.shift(chrono::Duration::seconds(40));
+        ask(&client, &tenant.agent, GUESSER).await.expect(200);
+    }
+}
