@@ -98,11 +98,36 @@ def races():
     print(f"{pairs} two-of-two pairs and {pairs} approve-against-deny pairs through separate processes: one winner each")
 
 
+def once():
+    """Eight clients at once, with one key, through separate processes; then once more with another body."""
+    body = {"tool_call": {"tool": "deploy", "arguments": {}}, "reason": "once"}
+    key = {"idempotency-key": "e2e-" + os.urandom(8).hex()}
+
+    def make(body):
+        return ask("POST", "/api/v1/approvals", key="ACME_AGENT_KEY", body=body, headers=key)
+
+    with concurrent.futures.ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(make, [body] * 8))
+    made = {json.loads(told)["id"] for status, _, told in answers if status == 201}
+    first = [told for status, headers, told in answers if status == 201 and "idempotency-replayed" not in headers]
+    assert len(made) == 1 and len(first) == 1, answers
+    for answer in answers:
+        if answer[0] != 201:
+            expect_error(answer, 409, "IDEMPOTENCY_IN_FLIGHT")
+    status, headers, again = make(body)
+    assert (status, headers.get("idempotency-replayed")) == (201, "true"), (status, headers)
+    assert json.loads(again) == {**json.loads(first[0]), "token": None}, again
+    assert headers["ratelimit-policy"] == '"default";q=400;w=4' and headers["ratelimit"].startswith('"default";r='), headers
+    expect_error(make({**body, "reason": "twice"}), 422, "IDEMPOTENCY_MISMATCH")
+    print("eight twins through separate processes: made once, answered alike")
+
+
 def main() -> int:
     routing()
     odd_requests()
     cors()
     races()
+    once()
     print("routing, odd requests and CORS answer as the contract says")
     return 0
 
