@@ -162,3 +162,14 @@ fn it_answers_in_place_of_the_server() {
     stream.read_exact(&mut answer).expect("answered");
     assert_eq!(&answer, b"made up");
 }
+
+#[test]
+fn what_is_lost_is_established_and_nothing_else() {
+    let proxy = proxied_echo();
+    let mut established = connect(&proxy);
+    assert_eq!(echo(&mut established, b"before"), b"before");
+    proxy.lose();
+    established.write_all(b"lost").expect("accepted");
+    assert!(is_silent(&mut established));
+    assert_eq!(echo(&mut connect(&proxy), b"after"), b"after");
+}

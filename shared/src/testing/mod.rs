@@ -12,6 +12,7 @@ mod client;
 mod clock;
 mod database;
 mod fault_proxy;
+mod proxied;
 mod stack;
 mod tenants;
 
@@ -19,5 +20,7 @@ pub use client::{Answer, TestClient, TestRequest};
 pub use clock::TestClock;
 pub use database::TestDatabase;
 pub use fault_proxy::{FaultProxy, ProxyMode, ProxyTraffic};
+pub use proxied::ProxiedStack;
 pub use stack::TestStack;
+
 pub use tenants::{TestKey, TestTenant};

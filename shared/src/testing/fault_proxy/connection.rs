@@ -19,7 +19,8 @@ const CHUNK: usize = 16 * 1_024;
 pub(super) struct Connection {
     counters: Arc<Counters>,
     orders: watch::Receiver<Orders>,
-    /// How many cuts there had been when it was accepted.
+    /// How many losses and cuts there had been when it was accepted.
+    losses: u64,
     cuts: u64,
     /// Something of it was swallowed.
     lost: AtomicBool,
@@ -34,10 +35,11 @@ impl Drop for Connection {
 impl Connection {
     pub(super) fn accepted(counters: Arc<Counters>, orders: watch::Receiver<Orders>) -> Self {
         counters.accepted.fetch_add(1, SeqCst);
-        let cuts = orders.borrow().cuts;
+        let (losses, cuts) = (orders.borrow().losses, orders.borrow().cuts);
         Self {
             counters,
             orders,
+            losses,
             cuts,
             lost: AtomicBool::new(false),
         }
@@ -129,7 +131,8 @@ impl Connection {
     }
 
     fn is_lost(&self) -> bool {
-        if matches!(self.orders.borrow().mode, ProxyMode::BlackHole) {
+        let orders = self.orders.borrow();
+        if matches!(orders.mode, ProxyMode::BlackHole) || orders.losses != self.losses {
             self.lost.store(true, SeqCst);
         }
         self.lost.load(SeqCst)

@@ -68,6 +68,7 @@ pub struct FaultProxy {
 
 enum Command {
     Mode(ProxyMode),
+    Lose,
     Cut,
 }
 
@@ -84,6 +85,7 @@ struct Counters {
 #[derive(Clone)]
 struct Orders {
     mode: ProxyMode,
+    losses: u64,
     cuts: u64,
 }
 
@@ -122,6 +124,12 @@ impl FaultProxy {
     /// Changes what happens from now on, to established connections too.
     pub fn set(&self, mode: ProxyMode) {
         self.command(Command::Mode(mode));
+    }
+
+    /// Puts every established connection into the black hole for good; new ones are treated as the mode says. So it is when
+    /// a firewall or an address translation forgets what idled for too long.
+    pub fn lose(&self) {
+        self.command(Command::Lose);
     }
 
     /// Resets every established connection. The server sees its side of them end.
@@ -205,6 +213,7 @@ async fn serve(
 
     let (orders, _) = watch::channel(Orders {
         mode: ProxyMode::Pass,
+        losses: 0,
         cuts: 0,
     });
     let mut connections = JoinSet::new();
@@ -222,6 +231,7 @@ async fn serve(
                         };
                         orders.send_modify(|orders| orders.mode = mode);
                     }
+                    Command::Lose => orders.send_modify(|orders| orders.losses += 1),
                     Command::Cut => {
                         orders.send_modify(|orders| orders.cuts += 1);
                         while connections.join_next().await.is_some() {}
