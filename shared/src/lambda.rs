@@ -33,7 +33,7 @@ use tower::{Service as _, ServiceExt as _};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    config::{Config, TelemetryConfig},
+    config::Draft,
     context::{AppContext, Clock, Duty},
     http::{ApiError, ErrorCode},
     telemetry,
@@ -85,19 +85,10 @@ pub async fn run_http(duty: Duty, routes: OpenApiRouter<AppContext>) -> Result<(
 /// # Errors
 /// As [`run_http`].
 pub async fn start(duty: Duty) -> Result<AppContext, Error> {
-    let started = match Config::from_env() {
-        Ok(config) => {
-            telemetry::init(&config.telemetry);
-            AppContext::connect(config, duty).await.map_err(Error::from)
-        }
-        Err(mistakes) => {
-            telemetry::init(&TelemetryConfig {
-                log_level: "info".to_owned(),
-            });
-            Err(mistakes.into())
-        }
-    };
-    started.inspect_err(|mistakes| tracing::error!(%mistakes, "the function does not start"))
+    let draft = Draft::from_env();
+    telemetry::init(draft.telemetry());
+    let started = AppContext::start(draft, duty).await;
+    Ok(started.inspect_err(|mistakes| tracing::error!(%mistakes, "the function does not start"))?)
 }
 
 /// Answers the requests of an HTTP API (payload format 2.0) with `router` until the environment ends.

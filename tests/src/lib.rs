@@ -1,6 +1,7 @@
 //! The four HTTP functions as one product, for tests over the whole: all routes on one router, and the one description.
 
 mod headers;
+pub mod routes;
 
 use axum::Router;
 use shared::context::AppContext;

@@ -1,6 +1,6 @@
 //! What is read from the log.
 
-use sqlx::PgConnection;
+use shared::data::Connection;
 use uuid::Uuid;
 
 use crate::{
@@ -13,7 +13,7 @@ const MAX_AMBIGUOUS: i64 = 100;
 
 /// The newest `limit` events in the range of ids that pass the filters.
 pub(crate) async fn list(
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     tenant_id: Uuid,
     filters: &Filters,
     range: IdRange,
@@ -71,7 +71,7 @@ pub(crate) async fn list(
 
 /// The event with this id, if it is `own`'s where `own` is named.
 pub(crate) async fn find(
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     tenant_id: Uuid,
     event_id: Uuid,
     own: Option<&str>,
@@ -85,7 +85,7 @@ pub(crate) async fn find(
 
 /// The newest ids of the events recorded under a request id, by `own` where `own` is named.
 pub(crate) async fn list_ids_of_request(
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     tenant_id: Uuid,
     request_id: &str,
     own: Option<&str>,

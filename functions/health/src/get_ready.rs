@@ -47,6 +47,13 @@ struct Check {
     latency_ms: u64,
 }
 
+impl Check {
+    const NOT_ASKED: Self = Self {
+        status: Status::Unavailable,
+        latency_ms: 0,
+    };
+}
+
 #[derive(Debug, Serialize, ToSchema)]
 struct OutboxCheck {
     status: Status,
@@ -75,11 +82,15 @@ pub(crate) async fn get_ready(State(ctx): State<AppContext>, _: NoQuery) -> Resp
     let (database, redis, secrets) = tokio::join!(
         async {
             let postgres = timed(ctx.db.ping()).await;
+            if postgres.status != Status::Ok {
+                // What only Postgres could tell would cost its patience again and be the same.
+                return (postgres, Check::NOT_ASKED, None);
+            }
             let migrations = timed(migrations_are_current(&ctx)).await;
             let backlog = timeout(
                 PATIENCE,
                 ctx.db
-                    .retry_read(|pool| async move { store::outbox_backlog(&pool).await }),
+                    .retry_read(|connections| async move { store::outbox_backlog(&connections).await }),
             )
             .await;
             (postgres, migrations, backlog.ok().and_then(Result::ok))
@@ -125,7 +136,7 @@ pub(crate) async fn get_ready(State(ctx): State<AppContext>, _: NoQuery) -> Resp
 async fn migrations_are_current(ctx: &AppContext) -> Result<(), String> {
     match ctx
         .db
-        .retry_read(|pool| async move { migration_state(&pool).await })
+        .retry_read(|connections| async move { migration_state(&connections).await })
         .await
     {
         Ok(MigrationState::Current) => Ok(()),

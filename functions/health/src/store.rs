@@ -1,6 +1,6 @@
 //! What readiness asks the database.
 
-use sqlx::PgPool;
+use shared::data::Connections;
 
 /// How far behind the outbox is, over all tenants.
 #[derive(Debug, Clone, Copy)]
@@ -15,11 +15,11 @@ pub(crate) struct Backlog {
 ///
 /// # Errors
 /// Postgres does not answer.
-pub(crate) async fn outbox_backlog(pool: &PgPool) -> Result<Backlog, sqlx::Error> {
+pub(crate) async fn outbox_backlog(connections: &Connections) -> Result<Backlog, sqlx::Error> {
     sqlx::query_as!(
         Backlog,
         r#"SELECT pending AS "pending!", oldest_seconds AS "oldest_seconds!" FROM lookup.outbox_backlog()"#
     )
-    .fetch_one(pool)
+    .fetch_one(connections)
     .await
 }

@@ -44,14 +44,14 @@ pub(crate) async fn deliver(
     batch: u32,
     until: Instant,
 ) -> Result<Tally, sqlx::Error> {
-    let pool = ctx.db.without_tenant();
+    let connections = ctx.db.without_tenant();
     let lease = Duration::from_secs(ctx.config.outbox.lease_seconds);
     let mut tally = Tally::default();
     let mut left = batch;
     while left > 0 {
         let lease_token = ctx.ids.next();
         let wanted = left.min(SIDE_BY_SIDE);
-        let claimed = deliveries::claim(pool, lease_token, lease, i64::from(wanted)).await?;
+        let claimed = deliveries::claim(connections, lease_token, lease, i64::from(wanted)).await?;
         let few = claimed.len() < wanted as usize;
         tally.claimed += claimed.len() as u64;
         let mut attempts = stream::iter(claimed)

@@ -8,12 +8,12 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use shared::{
     context::AppContext,
+    data::Connection,
     journal::{
         audit_log::{self, AppendError, NewAuditEvent},
         outbox::{NewOutboxEvent, enqueue},
     },
 };
-use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use crate::store::approvals::{self, Due, Expired, Vote};
@@ -41,7 +41,7 @@ pub(crate) async fn expire(ctx: &AppContext, stuck: &mut Stuck, batch: u32) -> R
     }
     let mut expired = Vec::new();
     for due in &claimed {
-        let mut savepoint = tx.begin().await?;
+        let mut savepoint = tx.savepoint().await?;
         match expire_one(ctx, &mut savepoint, due).await {
             Ok(moved) => {
                 savepoint.commit().await?;
@@ -59,7 +59,7 @@ pub(crate) async fn expire(ctx: &AppContext, stuck: &mut Stuck, batch: u32) -> R
     Ok(expired.len() as u64)
 }
 
-async fn expire_one(ctx: &AppContext, conn: &mut PgConnection, due: &Due) -> Result<bool, AppendError> {
+async fn expire_one(ctx: &AppContext, conn: &mut Connection, due: &Due) -> Result<bool, AppendError> {
     let Some(expired) = approvals::settle_expired(conn, due).await? else {
         return Ok(false);
     };

@@ -4,10 +4,12 @@
 //! room: they come through [`crate::secrets`], which keeps them out of `Debug`. Every variable has a default, is listed in
 //! `.env.example`, and is named with its unit.
 
+mod draft;
 mod environment;
 mod reader;
 mod sections;
 
+pub use draft::Draft;
 pub use environment::Environment;
 pub use reader::{ConfigError, ConfigErrors};
 pub use sections::{
@@ -50,14 +52,7 @@ impl Config {
     /// # Errors
     /// Every variable that is wrong, and every line of `.env` that cannot be read, together.
     pub fn from_env() -> Result<Self, ConfigErrors> {
-        let environment = Environment::load();
-        let config = Self::from_lookup(&|name| environment.get(name));
-        let unreadable = environment.mistakes();
-        if unreadable.is_empty() {
-            return config;
-        }
-        let wrong = config.err().map(ConfigErrors::into_inner).unwrap_or_default();
-        Err(ConfigErrors::new([unreadable.to_vec(), wrong].concat()))
+        Draft::from_env().finish()
     }
 
     /// Reads the settings through `lookup`, which answers the value of a variable, or `None` when it is not set.
@@ -68,6 +63,11 @@ impl Config {
     /// # Errors
     /// Every variable that is wrong, together.
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
+        Draft::from_lookup(lookup).finish()
+    }
+
+    /// Reads on past what is wrong, which stands at its default then.
+    fn read(lookup: &dyn Fn(&str) -> Option<String>) -> (Self, Vec<ConfigError>) {
         let mut reader = Reader::new(lookup);
         let server = ServerConfig::read(&mut reader);
         let config = Self {
@@ -82,7 +82,7 @@ impl Config {
             telemetry: TelemetryConfig::read(&mut reader),
             server,
         };
-        reader.finish(config)
+        (config, reader.into_mistakes())
     }
 }
 

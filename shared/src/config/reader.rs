@@ -34,10 +34,6 @@ impl ConfigErrors {
         Self(mistakes)
     }
 
-    pub(super) fn into_inner(self) -> Vec<ConfigError> {
-        self.0
-    }
-
     /// The mistakes in the order in which the variables were read.
     pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
         self.0.iter()
@@ -56,8 +52,8 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// Reads variables through a lookup. A wrong one yields its default, so that reading goes on to the next mistake; the
-/// defaults never leave this room, because [`Reader::finish`] then refuses the whole.
+/// Reads variables through a lookup. A wrong one yields its default, so that reading goes on to the next mistake; nothing is
+/// served with such a default, because [`Draft::finish`](super::Draft::finish) refuses the whole.
 pub(super) struct Reader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     mistakes: Vec<ConfigError>,
@@ -118,12 +114,8 @@ impl<'a> Reader<'a> {
         self.mistakes.push(ConfigError::new(variable, expected));
     }
 
-    /// Hands out `config` when nothing was wrong.
-    pub(super) fn finish<T>(self, config: T) -> Result<T, ConfigErrors> {
-        if self.mistakes.is_empty() {
-            Ok(config)
-        } else {
-            Err(ConfigErrors(self.mistakes))
-        }
+    /// Everything that was wrong.
+    pub(super) fn into_mistakes(self) -> Vec<ConfigError> {
+        self.mistakes
     }
 }

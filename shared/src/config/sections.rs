@@ -9,6 +9,11 @@ use crate::throttle::Rate;
 const ENVIRONMENT: &str = "ENVIRONMENT";
 const AUTH_BCRYPT_COST: &str = "AUTH_BCRYPT_COST";
 const OUTBOX_TURN_MS: &str = "OUTBOX_TURN_MS";
+const SECRETS_SOURCE: &str = "SECRETS_SOURCE";
+const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+
+/// The variables that say where secrets are.
+pub(super) const PLACE_OF_SECRETS: [&str; 2] = [SECRETS_SOURCE, AWS_ENDPOINT_URL];
 
 /// A day, in seconds.
 const DAY: u64 = 86_400;
@@ -296,7 +301,7 @@ pub struct SecretsConfig {
 
 impl SecretsConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        let source = reader.parsed("SECRETS_SOURCE", "`env` or `aws`", |text| match text {
+        let source = reader.parsed(SECRETS_SOURCE, "`env` or `aws`", |text| match text {
             "env" => Some(SecretsSource::Env),
             "aws" => Some(SecretsSource::Aws),
             _ => None,
@@ -304,7 +309,7 @@ impl SecretsConfig {
         Self {
             source: source.unwrap_or(SecretsSource::Env),
             cache_ttl_seconds: reader.number("SECRETS_CACHE_TTL_SECONDS", 300, 1..=DAY),
-            aws_endpoint_url: reader.parsed("AWS_ENDPOINT_URL", "an http:// or https:// URL", |text| {
+            aws_endpoint_url: reader.parsed(AWS_ENDPOINT_URL, "an http:// or https:// URL", |text| {
                 let uri: Uri = text.parse().ok()?;
                 let sound = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
                 sound.then(|| text.to_owned())

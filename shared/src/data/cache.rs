@@ -25,7 +25,9 @@ use crate::config::RedisConfig;
 #[derive(Clone)]
 pub struct Cache {
     client: Client,
-    connection: ConnectionManager,
+    settings: ConnectionManagerConfig,
+    /// Replaced after a time-out: the manager notices a connection that ended, not one that was lost without a word.
+    connection: Arc<Mutex<ConnectionManager>>,
     timeout: Duration,
     /// After a time-out or a refused connection nobody asks until then: a Redis that hangs or is down costs one request its
     /// patience, not every command of every request.
@@ -88,10 +90,11 @@ impl Cache {
             .set_response_timeout(Some(timeout))
             .set_number_of_retries(1);
         let connection =
-            ConnectionManager::new_lazy_with_config(client.clone(), settings).map_err(|_| CacheError::Url)?;
+            ConnectionManager::new_lazy_with_config(client.clone(), settings.clone()).map_err(|_| CacheError::Url)?;
         Ok(Self {
             client,
-            connection,
+            settings,
+            connection: Arc::new(Mutex::new(connection)),
             timeout,
             resting_until: Arc::default(),
         })
@@ -102,7 +105,7 @@ impl Cache {
     /// # Errors
     /// Redis does not answer.
     pub async fn get(&self, key: &str) -> Result<Option<String>, CacheError> {
-        self.bounded(self.connection.clone().get(key)).await
+        self.bounded(self.connection().get(key)).await
     }
 
     /// Stores a value for a while.
@@ -110,7 +113,7 @@ impl Cache {
     /// # Errors
     /// Redis does not answer.
     pub async fn set(&self, key: &str, value: &str, ttl: Ttl) -> Result<(), CacheError> {
-        self.bounded(self.connection.clone().set_ex(key, value, ttl.0)).await
+        self.bounded(self.connection().set_ex(key, value, ttl.0)).await
     }
 
     /// Removes a value and says whether it was there.
@@ -118,7 +121,7 @@ impl Cache {
     /// # Errors
     /// Redis does not answer.
     pub async fn delete(&self, key: &str) -> Result<bool, CacheError> {
-        let removed: u64 = self.in_time(self.connection.clone().del(key)).await?;
+        let removed: u64 = self.ask(self.connection().del(key)).await?;
         Ok(removed > 0)
     }
 
@@ -128,7 +131,7 @@ impl Cache {
     /// Redis does not answer.
     pub async fn renew(&self, key: &str, ttl: Ttl) -> Result<bool, CacheError> {
         let seconds = i64::try_from(ttl.0).unwrap_or(i64::MAX);
-        self.bounded(self.connection.clone().expire(key, seconds)).await
+        self.bounded(self.connection().expire(key, seconds)).await
     }
 
     /// Whether there is a value.
@@ -136,7 +139,7 @@ impl Cache {
     /// # Errors
     /// Redis does not answer.
     pub async fn exists(&self, key: &str) -> Result<bool, CacheError> {
-        self.bounded(self.connection.clone().exists(key)).await
+        self.bounded(self.connection().exists(key)).await
     }
 
     /// Seconds to live; −2 when there is no such key, −1 when it would live for ever.
@@ -145,7 +148,7 @@ impl Cache {
     /// Redis does not answer.
     pub async fn ttl(&self, key: &str) -> Result<i64, CacheError> {
         // The integer as Redis gives it, not the crate's enum: the numbers are the documented interface.
-        let mut connection = self.connection.clone();
+        let mut connection = self.connection();
         let mut command = redis::cmd("TTL");
         command.arg(key);
         self.bounded(command.query_async(&mut connection)).await
@@ -156,7 +159,7 @@ impl Cache {
     /// # Errors
     /// Redis does not answer, or the key holds no number.
     pub async fn incr(&self, key: &str, ttl: Ttl) -> Result<i64, CacheError> {
-        let mut connection = self.connection.clone();
+        let mut connection = self.connection();
         let mut pipeline = redis::pipe();
         // One transaction, so that no crash in between leaves a counter without a time to live.
         pipeline
@@ -183,7 +186,7 @@ impl Cache {
         key: &str,
         arguments: &[i64],
     ) -> Result<[i64; N], CacheError> {
-        let mut connection = self.connection.clone();
+        let mut connection = self.connection();
         // Whole, since Redis keeps what it has compiled; its hash instead would need the text once after every restart.
         let mut command = redis::cmd("EVAL");
         command.arg(script).arg(1).arg(key).arg(arguments);
@@ -214,8 +217,8 @@ impl Cache {
     /// # Errors
     /// Redis does not answer.
     pub async fn ping(&self) -> Result<(), CacheError> {
-        let mut connection = self.connection.clone();
-        self.in_time(async move { redis::cmd("PING").query_async::<String>(&mut connection).await })
+        let mut connection = self.connection();
+        self.ask(async move { redis::cmd("PING").query_async::<String>(&mut connection).await })
             .await?;
         Ok(())
     }
@@ -225,7 +228,7 @@ impl Cache {
     /// # Errors
     /// Redis does not answer.
     pub async fn publish(&self, channel: &str) -> Result<(), CacheError> {
-        self.bounded(self.connection.clone().publish(channel, "")).await
+        self.bounded(self.connection().publish(channel, "")).await
     }
 
     /// Listens on a channel over a connection of its own.
@@ -247,14 +250,29 @@ impl Cache {
         if resting_until.is_some_and(|until| Instant::now() < until) {
             return Err(CacheError::Timeout);
         }
-        let answer = self.in_time(command).await;
+        let answer = self.ask(command).await;
         if answer.as_ref().err().is_some_and(CacheError::is_outage) {
             *self.resting_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + REST);
         }
         answer
     }
 
-    /// Runs a command, whether Redis is being left alone or not.
+    /// Runs a command, whether Redis is being left alone or not. After a time-out the next one gets a fresh connection.
+    async fn ask<T>(&self, command: impl Future<Output = Result<T, RedisError>>) -> Result<T, CacheError> {
+        let answer = self.in_time(command).await;
+        if matches!(answer, Err(CacheError::Timeout))
+            && let Ok(fresh) = ConnectionManager::new_lazy_with_config(self.client.clone(), self.settings.clone())
+        {
+            *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        }
+        answer
+    }
+
+    fn connection(&self) -> ConnectionManager {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits for an answer, but not for long.
     async fn in_time<T>(&self, command: impl Future<Output = Result<T, RedisError>>) -> Result<T, CacheError> {
         // The connection's own time-outs do not cover the wait for a reconnection; this one covers everything.
         match tokio::time::timeout(self.timeout, command).await {

@@ -1,6 +1,8 @@
 //! The migrations, built into every binary, and how a database stands against them.
 
-use sqlx::{PgPool, migrate::Migrator};
+use sqlx::migrate::Migrator;
+
+use super::Connections;
 
 /// The reversible migrations of `migrations/`, in the form that `sqlx migrate` also understands.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
@@ -18,9 +20,9 @@ pub enum MigrationState {
 ///
 /// # Errors
 /// The database does not answer, or was never migrated.
-pub async fn migration_state(pool: &PgPool) -> Result<MigrationState, sqlx::Error> {
+pub async fn migration_state(connections: &Connections) -> Result<MigrationState, sqlx::Error> {
     let applied = sqlx::query_scalar!("SELECT version FROM _sqlx_migrations WHERE success")
-        .fetch_all(pool)
+        .fetch_all(connections)
         .await?;
     let missing = MIGRATOR
         .iter()

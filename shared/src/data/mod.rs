@@ -4,13 +4,15 @@
 //! function's `store`.
 
 mod cache;
+mod connection;
 mod migrations;
 mod pool;
 mod tenant_tx;
 mod transaction;
 
 pub use cache::{Cache, CacheError, Subscription, Ttl};
+pub use connection::{Connection, Connections};
 pub use migrations::{MIGRATOR, MigrationState, migration_state};
 pub use pool::{Database, DatabaseUrlError, is_unavailable};
 pub use tenant_tx::{TenantScope, TenantTx};
-pub use transaction::Transaction;
+pub use transaction::{Savepoint, Transaction};

@@ -1,23 +1,29 @@
 //! Connections to Postgres.
 
-use std::{str::FromStr as _, time::Duration};
+use std::{io, str::FromStr as _, time::Duration};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{
-    Connection as _, PgPool,
+    Connection as _,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use tokio::time::timeout;
+use tracing::subscriber::{NoSubscriber, with_default};
 
-use super::{TenantScope, TenantTx, Transaction};
+use super::{Connections, TenantScope, TenantTx, Transaction, connection::overdue};
 use crate::config::DatabaseConfig;
 
-/// How long an answer may wait for its connection to come back, in milliseconds.
-const MOST_SETTLING_MS: u32 = 250;
+/// How long an answer may wait for its connection to come back.
+const MOST_SETTLING: Duration = Duration::from_millis(250);
+
+/// How much longer than the statement timeout this side waits in a transaction, so that a server that is there has the
+/// first word and the connection survives.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// A pool of connections as one database role.
 #[derive(Clone)]
 pub struct Database {
-    pool: PgPool,
+    connections: Connections,
     statement_timeout: Duration,
 }
 
@@ -32,11 +38,14 @@ impl Database {
     /// # Errors
     /// The URL does not parse.
     pub fn connect_lazy(url: &SecretString, config: &DatabaseConfig) -> Result<Self, DatabaseUrlError> {
-        let options = PgConnectOptions::from_str(url.expose_secret()).map_err(|_| DatabaseUrlError)?;
+        let options = parse(url)?;
         let idle_check = Duration::from_secs(config.idle_check_seconds);
+        let acquire_timeout = Duration::from_millis(config.acquire_timeout_ms);
+        // A connection that was lost unnoticed must leave time for a fresh one.
+        let most_pinging = acquire_timeout / 3;
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
-            .acquire_timeout(Duration::from_millis(config.acquire_timeout_ms))
+            .acquire_timeout(acquire_timeout)
             // A ping before every use would double the round trips of a small request; only a connection that idled long
             // enough to have been frozen with its Lambda, or cut by the server, is worth one.
             .test_before_acquire(false)
@@ -45,13 +54,18 @@ impl Database {
                     if meta.idle_for < idle_check {
                         return Ok(true);
                     }
-                    Ok(connection.ping().await.is_ok())
+                    match timeout(most_pinging, connection.ping()).await {
+                        Ok(answer) => Ok(answer.is_ok()),
+                        // As an error, so that the pool drops it without a farewell.
+                        Err(_) => Err(overdue()),
+                    }
                 })
             })
             .connect_lazy_with(options);
+        let statement_timeout = Duration::from_millis(config.statement_timeout_ms);
         Ok(Self {
-            pool,
-            statement_timeout: Duration::from_millis(config.statement_timeout_ms),
+            connections: Connections::new(pool, statement_timeout),
+            statement_timeout,
         })
     }
 
@@ -60,9 +74,10 @@ impl Database {
     /// # Errors
     /// Postgres does not answer. A broken connection is retried once: nothing has been written yet.
     pub async fn begin(&self, scope: TenantScope) -> Result<TenantTx, sqlx::Error> {
-        match TenantTx::begin(&self.pool, scope, self.statement_timeout).await {
+        let connections = self.for_transactions();
+        match TenantTx::begin(&connections, scope, self.statement_timeout).await {
             Err(error) if is_broken_connection(&error) => {
-                TenantTx::begin(&self.pool, scope, self.statement_timeout).await
+                TenantTx::begin(&connections, scope, self.statement_timeout).await
             }
             outcome => outcome,
         }
@@ -71,16 +86,26 @@ impl Database {
     /// Begins a transaction without a tenant, for the sweep.
     ///
     /// # Errors
-    /// Postgres does not answer.
+    /// As [`begin`](Self::begin).
     pub async fn begin_without_tenant(&self) -> Result<Transaction, sqlx::Error> {
-        Transaction::begin(&self.pool, self.statement_timeout).await
+        let connections = self.for_transactions();
+        match Transaction::begin(&connections, self.statement_timeout).await {
+            Err(error) if is_broken_connection(&error) => {
+                Transaction::begin(&connections, self.statement_timeout).await
+            }
+            outcome => outcome,
+        }
     }
 
-    /// The bare pool, without a tenant. Every tenant table refuses a query through it; it is for the definer functions of
-    /// the schema `lookup`, for readiness, and for the sweep, whose role has policies of its own.
+    fn for_transactions(&self) -> Connections {
+        self.connections.with_patience(self.statement_timeout + GRACE)
+    }
+
+    /// The bare connections, without a tenant. Every tenant table refuses a query through them; they are for the definer
+    /// functions of the schema `lookup`, for readiness, and for the sweep, whose role has policies of its own.
     #[must_use]
-    pub fn without_tenant(&self) -> &PgPool {
-        &self.pool
+    pub fn without_tenant(&self) -> &Connections {
+        &self.connections
     }
 
     /// One round trip, on a fresh connection if the one at hand turns out to be broken.
@@ -88,25 +113,28 @@ impl Database {
     /// # Errors
     /// Postgres does not answer.
     pub async fn ping(&self) -> Result<(), sqlx::Error> {
-        self.retry_read(|pool| async move { pool.acquire().await?.ping().await })
-            .await
+        self.retry_read(|connections| async move {
+            let mut connection = connections.acquire().await?;
+            connection.bounded(sqlx::PgConnection::ping).await
+        })
+        .await
     }
 
     /// Runs a read outside of any transaction, bounded by the statement timeout, and again once if the connection turned
-    /// out to be broken.
+    /// out to be broken. A read that is overdue is not run again: the server may still be at it.
     ///
     /// # Errors
     /// Whatever the second attempt says.
-    pub async fn retry_read<T, F>(&self, mut read: impl FnMut(PgPool) -> F) -> Result<T, sqlx::Error>
+    pub async fn retry_read<T, F>(&self, mut read: impl FnMut(Connections) -> F) -> Result<T, sqlx::Error>
     where
         F: Future<Output = Result<T, sqlx::Error>>,
     {
         let mut bounded = || {
-            let reading = Box::pin(read(self.pool.clone()));
+            let reading = Box::pin(read(self.connections.clone()));
             async {
-                tokio::time::timeout(self.statement_timeout, reading)
+                timeout(self.statement_timeout, reading)
                     .await
-                    .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+                    .unwrap_or_else(|_| Err(overdue()))
             }
         };
         match bounded().await {
@@ -121,23 +149,32 @@ impl Database {
     /// the answer is out the environment may be frozen before that task has run, with the transaction's locks held; so
     /// the frame waits for it. With more than one connection there is no such environment, and nothing to wait for.
     pub async fn settle(&self) {
-        let all_back = || self.pool.num_idle() >= usize::try_from(self.pool.size()).unwrap_or(usize::MAX);
-        if self.pool.options().get_max_connections() == 1 {
+        if self.connections.most() == 1 {
             // Bounded, because a server that does not answer would not answer the rollback either.
-            for _ in 0..MOST_SETTLING_MS {
-                if all_back() {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+            let _ = timeout(MOST_SETTLING, self.connections.all_returned()).await;
         }
     }
+}
+
+fn parse(url: &SecretString) -> Result<PgConnectOptions, DatabaseUrlError> {
+    let url = url.expose_secret();
+    // sqlx takes any scheme.
+    if !["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
+    {
+        return Err(DatabaseUrlError);
+    }
+    // Unheard, because sqlx logs the value of a parameter that it does not know, and it may be a misspelt password's.
+    with_default(NoSubscriber::default(), || PgConnectOptions::from_str(url)).map_err(|_| DatabaseUrlError)
 }
 
 /// Whether the error means that the connection died, so that the same on a fresh one may work.
 fn is_broken_connection(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => true,
+        // What timed out has cost its time already, and the server may still be at it.
+        sqlx::Error::Io(error) => error.kind() != io::ErrorKind::TimedOut,
+        sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => true,
         // Shut down by an administrator or a crash, or idle for too long, also in a transaction: the server ended this
         // connection.
         sqlx::Error::Database(database) => {
@@ -155,12 +192,17 @@ pub fn is_unavailable(error: &sqlx::Error) -> bool {
         return true;
     }
     match error {
-        sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(database) => database.code().is_some_and(|code| {
             // Connection exceptions, insufficient resources, operator intervention (the statement timeout among them),
-            // serialization failures and deadlocks, lock not available, read-only after a fail-over.
-            ["08", "53", "57", "40"].contains(&&code[..2.min(code.len())])
-                || matches!(code.as_ref(), "55P03" | "25006" | "28P01" | "3D000")
+            // serialization failures and deadlocks, errors of the system below Postgres; lock not available, read-only
+            // after a fail-over; a role or a password that is refused, a database that is not there.
+            ["08", "53", "57", "40", "58"].contains(&&code[..2.min(code.len())])
+                || matches!(code.as_ref(), "55P03" | "25006" | "28000" | "28P01" | "3D000")
         }),
         _ => false,
     }

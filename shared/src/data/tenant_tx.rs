@@ -6,10 +6,9 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use super::Transaction;
+use super::{Connection, Connections, Transaction};
 
 /// Whose rows a transaction may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +32,7 @@ impl TenantTx {
     /// they would not pass a transaction-pooling proxy; the idle one frees the locks of an environment that was frozen
     /// in the middle.
     pub(super) async fn begin(
-        pool: &PgPool,
+        connections: &Connections,
         scope: TenantScope,
         statement_timeout: Duration,
     ) -> Result<Self, sqlx::Error> {
@@ -47,7 +46,7 @@ impl TenantTx {
             let _ = write!(statement, ", set_config('app.user_id', '{user_id}', true)");
         }
         Ok(Self {
-            tx: Transaction::begin_with(pool, statement).await?,
+            tx: Transaction::begin_with(connections, statement).await?,
             tenant_id: scope.tenant_id,
         })
     }
@@ -68,15 +67,15 @@ impl TenantTx {
 }
 
 impl Deref for TenantTx {
-    type Target = PgConnection;
+    type Target = Connection;
 
-    fn deref(&self) -> &PgConnection {
+    fn deref(&self) -> &Connection {
         &self.tx
     }
 }
 
 impl DerefMut for TenantTx {
-    fn deref_mut(&mut self) -> &mut PgConnection {
+    fn deref_mut(&mut self) -> &mut Connection {
         &mut self.tx
     }
 }

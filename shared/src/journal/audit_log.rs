@@ -11,7 +11,6 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
@@ -23,7 +22,7 @@ use super::{
 };
 use crate::{
     context::AppContext,
-    data::{TenantScope, TenantTx},
+    data::{Connection, TenantScope, TenantTx},
     http::{ApiError, timestamp},
 };
 
@@ -92,7 +91,7 @@ pub async fn record_in_tx(tx: &mut TenantTx, ctx: &AppContext, event: NewAuditEv
 /// # Errors
 /// See [`AppendError`]; after any of them `conn` must be rolled back.
 pub async fn append(
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     ctx: &AppContext,
     tenant_id: Uuid,
     events: &[NewAuditEvent],
@@ -154,7 +153,7 @@ async fn store_alone(ctx: &AppContext, tenant_id: Uuid, batch: &Batch) -> Result
 ///
 /// # Errors
 /// See [`AppendError`]; after any of them `conn` must be rolled back.
-pub async fn replay(conn: &mut PgConnection, spilled: &SpilledEvent) -> Result<Receipt, AppendError> {
+pub async fn replay(conn: &mut Connection, spilled: &SpilledEvent) -> Result<Receipt, AppendError> {
     let event = &spilled.event;
     let received = store::insert_events(conn, spilled.tenant_id, &[event]).await?;
     if let Some(received_at) = received.get(&event.event_id) {
@@ -214,7 +213,7 @@ impl Batch {
     }
 
     /// A receipt for each of `prepared`.
-    async fn store(&self, conn: &mut PgConnection, tenant_id: Uuid) -> Result<Vec<Receipt>, AppendError> {
+    async fn store(&self, conn: &mut Connection, tenant_id: Uuid) -> Result<Vec<Receipt>, AppendError> {
         if self.prepared.is_empty() {
             return Ok(Vec::new());
         }

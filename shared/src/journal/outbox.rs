@@ -2,10 +2,9 @@
 //!
 //! Who receives an event, and how often that is tried, is the outbox function's business.
 
-use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::context::AppContext;
+use crate::{context::AppContext, data::Connection};
 
 /// One event to send.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +27,7 @@ pub struct NewOutboxEvent {
 /// # Errors
 /// Postgres refused or is gone, or the tenant does not exist.
 pub async fn enqueue(
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     ctx: &AppContext,
     tenant_id: Uuid,
     event: NewOutboxEvent,

@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::prepared::PreparedEvent;
+use crate::data::Connection;
 
 /// What the log already holds under a recorder's request id.
 pub(super) struct Recorded {
@@ -28,7 +28,7 @@ pub(super) type Key = (String, String);
 /// Callers give the events sorted by key. Two batches that overlap then wait for each other at their first common key
 /// instead of holding what the other needs.
 pub(super) async fn insert_events(
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     tenant_id: Uuid,
     events: &[&PreparedEvent],
 ) -> Result<HashMap<Uuid, DateTime<Utc>>, sqlx::Error> {
@@ -107,7 +107,7 @@ pub(super) async fn insert_events(
 ///
 /// A statement of its own, because the snapshot of the one that met a taken key is older than the row which took it.
 pub(super) async fn list_recorded(
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     tenant_id: Uuid,
     keys: &[&PreparedEvent],
 ) -> Result<HashMap<Key, Recorded>, sqlx::Error> {

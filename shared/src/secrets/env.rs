@@ -22,11 +22,25 @@ pub fn variables() -> impl Iterator<Item = &'static str> {
 
 /// For a message about a missing field: the variable that would provide it.
 pub(super) fn hint(path: &str, field: &str) -> String {
-    let row = TABLE
-        .iter()
-        .find(|(known_path, known_field, _)| (*known_path, *known_field) == (path, field));
-    row.map(|(_, _, variable)| format!(" (with SECRETS_SOURCE=env: set {variable})"))
+    variable(path, field)
+        .map(|variable| format!(" (with SECRETS_SOURCE=env: set {variable})"))
         .unwrap_or_default()
+}
+
+/// For a message about a secret: what it is called in every source.
+pub fn name(path: &str, field: &str) -> String {
+    let in_store = format!("secret `countersign/{path}`, field `{field}`");
+    match variable(path, field) {
+        Some(variable) => format!("{variable} ({in_store})"),
+        None => in_store,
+    }
+}
+
+fn variable(path: &str, field: &str) -> Option<&'static str> {
+    TABLE
+        .iter()
+        .find(|(known_path, known_field, _)| (*known_path, *known_field) == (path, field))
+        .map(|(_, _, variable)| *variable)
 }
 
 /// Answers the value of a variable, or `None` when it is not set.

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 use crate::config::{Config, Environment, SecretsSource};
 
-pub use env::variables;
+pub use env::{name, variables};
 
 use aws::AwsSource;
 use env::EnvSource;

@@ -30,13 +30,24 @@ pub struct TestDatabase {
 impl TestDatabase {
     /// Copies the template, making it first if this cluster has none for these migrations.
     pub async fn create() -> Self {
+        Self::create_from(|template| format!("TEMPLATE {template}")).await
+    }
+
+    /// An empty database, not even migrated.
+    pub async fn create_empty() -> Self {
+        Self::create_from(|_| String::new()).await
+    }
+
+    async fn create_from(origin: impl FnOnce(&str) -> String) -> Self {
         let server = server();
         let mut connection = server.connect().await.expect("the test Postgres answers");
+        // Also for an empty database: making the template makes the roles.
         let template = template(&server, &mut connection).await;
         let name = format!("test_{}", Uuid::from_u128(u128::from_be_bytes(rand_bytes())).simple());
+        let origin = origin(&template);
         run(
             &mut connection,
-            format!("CREATE DATABASE {name} TEMPLATE {template} OWNER countersign_migrator"),
+            format!("CREATE DATABASE {name} OWNER countersign_migrator {origin}"),
         )
         .await;
         connection.close().await.expect("closed");
@@ -47,23 +58,10 @@ impl TestDatabase {
         }
     }
 
-    /// An empty database, not even migrated.
-    pub async fn create_empty() -> Self {
-        let server = server();
-        let mut connection = server.connect().await.expect("the test Postgres answers");
-        template(&server, &mut connection).await;
-        let name = format!("test_{}", Uuid::from_u128(u128::from_be_bytes(rand_bytes())).simple());
-        run(
-            &mut connection,
-            format!("CREATE DATABASE {name} OWNER countersign_migrator"),
-        )
-        .await;
-        connection.close().await.expect("closed");
-        Self {
-            name,
-            server,
-            owned: true,
-        }
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The same database, not dropped with this value.

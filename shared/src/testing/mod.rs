@@ -1,5 +1,5 @@
-//! What tests need of the real servers: a database of their own, seeded tenants, a clock they own, and a client of a
-//! router. Only under the feature `testing`, which no deployed binary enables.
+//! What tests need of the real servers: a database of their own, seeded tenants, a clock they own, a client of a
+//! router, and a proxy that fails on command. Only under the feature `testing`, which no deployed binary enables.
 //!
 //! Every test that starts a stack gets its own database, copied from a migrated template, and drops it at its end.
 #![expect(
@@ -11,11 +11,16 @@
 mod client;
 mod clock;
 mod database;
+mod fault_proxy;
+mod proxied;
 mod stack;
 mod tenants;
 
 pub use client::{Answer, TestClient, TestRequest};
 pub use clock::TestClock;
 pub use database::TestDatabase;
+pub use fault_proxy::{FaultProxy, ProxyMode, ProxyTraffic};
+pub use proxied::ProxiedStack;
 pub use stack::TestStack;
+
 pub use tenants::{TestKey, TestTenant};

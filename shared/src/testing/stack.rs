@@ -45,7 +45,7 @@ impl TestStack {
     /// A stack on an existing database.
     #[must_use]
     pub fn on(database: TestDatabase, settings: &[(&str, &str)]) -> Self {
-        let redis_url = std::env::var("TEST_REDIS_URL").expect("TEST_REDIS_URL is set: run the tests with `make test`");
+        let redis_url = redis_url();
         let clock = TestClock::default();
         let lookup = |role: &str| {
             let mut variables: Vec<(String, String)> = [
@@ -81,7 +81,13 @@ impl TestStack {
     /// the stack it was made from, which owns the database.
     #[must_use]
     pub fn on_same_servers(other: &Self) -> Self {
-        Self::on(other.database.borrowed(), &[])
+        Self::sharing(other, &[])
+    }
+
+    /// The same with some variables set as given.
+    #[must_use]
+    pub fn sharing(other: &Self, settings: &[(&str, &str)]) -> Self {
+        Self::on(other.database.borrowed(), settings)
     }
 
     /// The operator's credential.
@@ -111,6 +117,11 @@ impl TestStack {
     pub fn client(&self, router: axum::Router) -> TestClient {
         TestClient::new(router)
     }
+}
+
+/// The tests' Redis, which they share.
+pub(super) fn redis_url() -> String {
+    std::env::var("TEST_REDIS_URL").expect("TEST_REDIS_URL is set: run the tests with `make test`")
 }
 
 fn context(database_variable: &str, variables: Vec<(String, String)>, clock: &TestClock) -> AppContext {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use shared::data::is_unavailable;
-use sqlx::{PgConnection, PgPool, error::DatabaseError};
+use shared::data::{Connection, Connections, is_unavailable};
+use sqlx::error::DatabaseError;
 use uuid::Uuid;
 
 use crate::exit::Failure;
@@ -38,7 +38,7 @@ pub(super) struct NewKey<'a> {
 }
 
 /// Every tenant's slug and id.
-pub(super) async fn list_tenants(pool: &PgPool) -> Result<HashMap<String, Uuid>, sqlx::Error> {
+pub(super) async fn list_tenants(connections: &Connections) -> Result<HashMap<String, Uuid>, sqlx::Error> {
     let mut tenants = HashMap::new();
     let mut before: Option<Uuid> = None;
     loop {
@@ -47,7 +47,7 @@ pub(super) async fn list_tenants(pool: &PgPool) -> Result<HashMap<String, Uuid>,
             before,
             PAGE
         )
-        .fetch_all(pool)
+        .fetch_all(connections)
         .await?;
         before = page.last().map(|tenant| tenant.id);
         tenants.extend(page.into_iter().map(|tenant| (tenant.slug, tenant.id)));
@@ -58,7 +58,7 @@ pub(super) async fn list_tenants(pool: &PgPool) -> Result<HashMap<String, Uuid>,
 }
 
 pub(super) async fn insert_tenant(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     id: Uuid,
     name: &str,
     slug: &str,
@@ -77,7 +77,7 @@ pub(super) async fn insert_tenant(
 }
 
 pub(super) async fn insert_user(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     tenant_id: Uuid,
     user: &NewUser,
     at: DateTime<Utc>,
@@ -99,7 +99,7 @@ pub(super) async fn insert_user(
 }
 
 pub(super) async fn insert_key(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     tenant_id: Uuid,
     key: &NewKey<'_>,
     at: DateTime<Utc>,

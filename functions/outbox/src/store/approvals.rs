@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::PgConnection;
+use shared::data::Connection;
 use uuid::Uuid;
 
 /// An approval that is due to expire.
@@ -46,7 +46,7 @@ pub(crate) struct Vote {
 /// Locks what is due, longest overdue first, until the transaction ends: not what somebody else is deciding on or
 /// another sweep is expiring, and none of `but_not`.
 pub(crate) async fn claim_due(
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     but_not: &[(Uuid, Uuid)],
     limit: i64,
 ) -> Result<Vec<Due>, sqlx::Error> {
@@ -69,7 +69,7 @@ pub(crate) async fn claim_due(
 }
 
 /// Moves it to `EXPIRED` through the guard that every transition passes. `None` if the guard moved nothing.
-pub(crate) async fn settle_expired(conn: &mut PgConnection, due: &Due) -> Result<Option<Expired>, sqlx::Error> {
+pub(crate) async fn settle_expired(conn: &mut Connection, due: &Due) -> Result<Option<Expired>, sqlx::Error> {
     sqlx::query_as!(
         Expired,
         r#"
@@ -90,7 +90,7 @@ pub(crate) async fn settle_expired(conn: &mut PgConnection, due: &Due) -> Result
 }
 
 /// The votes on it, first to last.
-pub(crate) async fn list_votes(conn: &mut PgConnection, due: &Due) -> Result<Vec<Vote>, sqlx::Error> {
+pub(crate) async fn list_votes(conn: &mut Connection, due: &Due) -> Result<Vec<Vote>, sqlx::Error> {
     sqlx::query_as!(
         Vote,
         "SELECT approver, decision, on_behalf_of, note, voted_at FROM approval_votes

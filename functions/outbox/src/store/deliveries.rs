@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
+use shared::data::Connections;
 use uuid::Uuid;
 
 use crate::handlers::Event;
@@ -30,7 +30,7 @@ pub(crate) enum Outcome {
 ///
 /// A lease that has run out is as good as none: whoever held it is taken to be dead.
 pub(crate) async fn claim(
-    pool: &PgPool,
+    connections: &Connections,
     lease_token: Uuid,
     lease: Duration,
     limit: i64,
@@ -61,7 +61,7 @@ pub(crate) async fn claim(
         millis(lease),
         limit,
     )
-    .fetch_all(pool)
+    .fetch_all(connections)
     .await?;
     let claimed = rows.into_iter().map(|row| Claimed {
         event: Event {
@@ -82,7 +82,7 @@ pub(crate) async fn claim(
 /// Records what came of an attempt and ends the lease. `false` when the lease is another's by now: then that holder's
 /// outcome counts and this one is forgotten.
 pub(crate) async fn record(
-    pool: &PgPool,
+    connections: &Connections,
     lease_token: Uuid,
     claimed: &Claimed,
     outcome: &Outcome,
@@ -111,7 +111,7 @@ pub(crate) async fn record(
         millis(pause),
         error,
     )
-    .execute(pool)
+    .execute(connections)
     .await?;
     Ok(recorded.rows_affected() == 1)
 }

@@ -1,6 +1,6 @@
 //! Events that have not been handed to their destinations.
 
-use sqlx::PgConnection;
+use shared::data::Connection;
 use uuid::Uuid;
 
 /// An event to hand on.
@@ -11,7 +11,7 @@ pub(crate) struct Unprocessed {
 }
 
 /// Locks the oldest events not handed on yet, but for those another sweep is at, until the transaction ends.
-pub(crate) async fn claim(conn: &mut PgConnection, limit: i64) -> Result<Vec<Unprocessed>, sqlx::Error> {
+pub(crate) async fn claim(conn: &mut Connection, limit: i64) -> Result<Vec<Unprocessed>, sqlx::Error> {
     sqlx::query_as!(
         Unprocessed,
         "SELECT tenant_id, id, event_type FROM outbox
@@ -27,7 +27,7 @@ pub(crate) async fn claim(conn: &mut PgConnection, limit: i64) -> Result<Vec<Unp
 
 /// Makes the deliveries: one for each place of the three lists.
 pub(crate) async fn insert_deliveries(
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     tenant_ids: &[Uuid],
     event_ids: &[Uuid],
     destinations: &[String],
@@ -48,7 +48,7 @@ pub(crate) async fn insert_deliveries(
 
 /// Says that these events were handed on.
 pub(crate) async fn mark_processed(
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     tenant_ids: &[Uuid],
     event_ids: &[Uuid],
 ) -> Result<(), sqlx::Error> {

@@ -1,8 +1,7 @@
 //! Tenants.
 
 use chrono::{DateTime, Utc};
-use shared::data::TenantTx;
-use sqlx::PgPool;
+use shared::data::{Connections, TenantTx};
 use uuid::Uuid;
 
 use super::known;
@@ -117,7 +116,11 @@ pub(crate) async fn update(tx: &mut TenantTx, tenant: &Tenant) -> Result<(), sql
 ///
 /// # Errors
 /// Postgres does not answer.
-pub(crate) async fn list(pool: &PgPool, before: Option<Uuid>, limit: i64) -> Result<Vec<Tenant>, sqlx::Error> {
+pub(crate) async fn list(
+    connections: &Connections,
+    before: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Tenant>, sqlx::Error> {
     let limit = i32::try_from(limit).unwrap_or(i32::MAX);
     sqlx::query_as!(
         Row,
@@ -127,7 +130,7 @@ pub(crate) async fn list(pool: &PgPool, before: Option<Uuid>, limit: i64) -> Res
         before,
         limit,
     )
-    .fetch_all(pool)
+    .fetch_all(connections)
     .await?
     .into_iter()
     .map(Tenant::try_from)
