@@ -81,7 +81,13 @@ impl TestStack {
     /// the stack it was made from, which owns the database.
     #[must_use]
     pub fn on_same_servers(other: &Self) -> Self {
-        Self::on(other.database.borrowed(), &[])
+        Self::on_same_servers_with(other, &[])
+    }
+
+    /// The same with some variables set as given.
+    #[must_use]
+    pub fn on_same_servers_with(other: &Self, settings: &[(&str, &str)]) -> Self {
+        Self::on(other.database.borrowed(), settings)
     }
 
     /// The operator's credential.
