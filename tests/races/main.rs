@@ -53,7 +53,7 @@ async fn at_the_same_instant_the_databases_clock_decides() {
             u64::from(!won || verb == "approve"),
             "{id}: the sweeps say what they did"
         );
-        *due_in += if won { -2 } else { 2 };
+        *due_in = if won { *due_in * 3 / 4 } else { *due_in * 3 / 2 + 1 };
         tally.entry(verb).or_default()[usize::from(won)] += 1;
     }
     tell("at the same instant", &tally);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use redis::AsyncCommands as _;
+use redis::{AsyncCommands as _, aio::MultiplexedConnection};
 use serde_json::Value;
 use shared::testing::{Answer, TestClient, TestKey, TestStack, TestTenant};
 use sqlx::PgPool;
@@ -96,6 +96,10 @@ impl World {
             settings.push(("REDIS_TIMEOUT_MS", "100"));
         }
         let stack = TestStack::with(&settings).await;
+        if memory != Memory::Down {
+            // What an earlier run left there would count as remembered.
+            empty(&mut connect(&redis_url).await).await;
+        }
         Self {
             acquainted: Processes::start(&stack, &settings),
             strangers: Processes::start(&stack, &settings),
@@ -113,13 +117,12 @@ impl World {
         if self.memory == Memory::Down {
             return 0;
         }
-        let client = redis::Client::open(self.redis_url.as_str()).expect("a Redis URL");
-        let mut redis = client.get_multiplexed_async_connection().await.expect("Redis answers");
+        let mut redis = connect(&self.redis_url).await;
         let verdicts: Vec<String> = redis.keys("authn:*").await.expect("Redis answers");
         if self.memory == Memory::Kept {
             return verdicts.len();
         }
-        let () = redis::cmd("FLUSHDB").query_async(&mut redis).await.expect("emptied");
+        empty(&mut redis).await;
         if self.memory == Memory::Flushed {
             return 0;
         }
@@ -138,4 +141,13 @@ impl World {
             .expect("altered");
         assert_eq!(altered.rows_affected(), 1, "{statement}");
     }
+}
+
+async fn connect(url: &str) -> MultiplexedConnection {
+    let client = redis::Client::open(url).expect("a Redis URL");
+    client.get_multiplexed_async_connection().await.expect("Redis answers")
+}
+
+async fn empty(redis: &mut MultiplexedConnection) {
+    let () = redis::cmd("FLUSHDB").query_async(redis).await.expect("emptied");
 }
