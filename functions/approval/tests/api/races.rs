@@ -1,15 +1,50 @@
-//! People who press at the same moment.
+//! People who press at the same moment, in two processes; and what must hold while they wait for each other.
+
+mod crowd;
+mod history;
+mod pairs;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use shared::testing::{Answer, TestKey};
+use shared::{
+    http::app,
+    testing::{TestClient, TestStack},
+};
 
 use crate::{
     eligibility::until_blocked,
     scene::{Scene, id, request, request_with},
 };
 
-const PAIRS: usize = 100;
+/// A scene that two processes serve, each with connections and memory of its own.
+struct TwoProcesses {
+    // Before the scene, whose database it uses.
+    _second: TestStack,
+    clients: [TestClient; 2],
+    scene: Scene,
+}
+
+impl TwoProcesses {
+    async fn start() -> Self {
+        let scene = Scene::start().await;
+        let second = TestStack::on_same_servers(&scene.stack);
+        let clients = [
+            scene.client.clone(),
+            second.client(app(second.ctx.clone(), approval::routes()).0),
+        ];
+        Self {
+            _second: second,
+            clients,
+            scene,
+        }
+    }
+}
+
+/// How often to do what is done `usually` times; `SOAK=1` asks for ten times as much.
+fn times(usually: usize) -> usize {
+    let soaks = std::env::var("SOAK").is_ok_and(|soak| soak == "1");
+    usually * if soaks { 10 } else { 1 }
+}
 
 /// Each accepted vote left one audit event and one outbox event, beside those of the request itself.
 async fn expect_one_event_a_vote(scene: &Scene, id: &str, accepted: usize) {
@@ -25,94 +60,6 @@ async fn expect_one_event_a_vote(scene: &Scene, id: &str, accepted: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn pairs_of_two_of_two_all_end_approved() {
-    let scene = Scene::start().await;
-    let (mut approved, mut stuck) = (0, 0);
-    for _ in 0..PAIRS {
-        let asked = scene.ask(request_with(json!({ "required_approvals": 2 }))).await;
-        let id = id(&asked);
-        let (first, second) = tokio::join!(
-            scene.approve(&scene.tenant.approver, id),
-            scene.approve(&scene.tenant.second_approver, id)
-        );
-        let answers = [first.expect(200), second.expect(200)];
-        let status = scene.get(&scene.tenant.agent, id).await;
-        if status["status"] != "APPROVED" {
-            stuck += 1;
-            continue;
-        }
-        approved += 1;
-        assert_eq!(status["version"], 3);
-        // One of them saw itself alone, the other saw the quorum complete.
-        let seen: Vec<_> = answers
-            .iter()
-            .map(|status| (&status["status"], &status["approvals"]))
-            .collect();
-        assert!(seen.contains(&(&json!("PENDING"), &json!(1))), "{seen:?}");
-        assert!(seen.contains(&(&json!("APPROVED"), &json!(2))), "{seen:?}");
-        expect_one_event_a_vote(&scene, id, 2).await;
-    }
-    println!("two of two: {approved} of {PAIRS} pairs approved, {stuck} stuck");
-    assert_eq!((approved, stuck), (PAIRS, 0));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_approve_against_deny_one_wins_and_the_other_is_told_so() {
-    let scene = Scene::start().await;
-    let (mut approved, mut denied, mut deceived) = (0, 0, 0);
-    for round in 0..PAIRS {
-        let asked = scene.ask(request()).await;
-        let id = id(&asked);
-        let (yes, no) = if round % 2 == 0 {
-            tokio::join!(
-                scene.approve(&scene.tenant.approver, id),
-                scene.deny(&scene.tenant.second_approver, id)
-            )
-        } else {
-            let (no, yes) = tokio::join!(
-                scene.deny(&scene.tenant.second_approver, id),
-                scene.approve(&scene.tenant.approver, id)
-            );
-            (yes, no)
-        };
-        let status = scene.get(&scene.tenant.agent, id).await;
-        let is_approved = status["status"] == "APPROVED";
-        *(if is_approved { &mut approved } else { &mut denied }) += 1;
-        let (winner, loser) = if is_approved { (yes, no) } else { (no, yes) };
-        if loser.status == 200 {
-            deceived += 1;
-            continue;
-        }
-        assert_eq!(winner.expect(200), status);
-        assert_eq!(loser.expect_error(409, "ALREADY_DECIDED")["status"], status["status"]);
-        assert_eq!(status["decisions"].as_array().map(Vec::len), Some(1));
-        expect_one_event_a_vote(&scene, id, 1).await;
-    }
-    println!("approve against deny: {approved} approved, {denied} denied, {deceived} losers told they won");
-    assert_eq!((approved + denied, deceived), (PAIRS, 0));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn sixteen_deciders_at_once() {
-    let scene = Scene::start().await;
-    let mut people = Vec::new();
-    for _ in 0..16 {
-        people.push(TestKey::of_user(&scene.stack, scene.tenant.id, "approver", &[]).await);
-    }
-    let asked = scene.ask(request_with(json!({ "required_approvals": 8 }))).await;
-    let id = id(&asked);
-    let answers: Vec<Answer> = join_all(people.iter().map(|person| scene.approve(person, id))).await;
-    let accepted = answers.iter().filter(|answer| answer.status == 200).count();
-    assert_eq!(accepted, 8, "the quorum and nobody more");
-    for answer in answers.iter().filter(|answer| answer.status != 200) {
-        assert_eq!(answer.expect_error(409, "ALREADY_DECIDED")["status"], "APPROVED");
-    }
-    let status = scene.get(&scene.tenant.agent, id).await;
-    assert_eq!((&status["approvals"], &status["version"]), (&json!(8), &json!(9)));
-    expect_one_event_a_vote(&scene, id, 8).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_person_pressing_sixteen_times_is_one_vote() {
     let scene = Scene::start().await;
     let asked = scene.ask(request_with(json!({ "required_approvals": 2 }))).await;
@@ -122,30 +69,6 @@ async fn one_person_pressing_sixteen_times_is_one_vote() {
         assert_eq!(answer.expect(200)["approvals"], 1);
     }
     expect_one_event_a_vote(&scene, id, 1).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_approve_against_cancel_the_later_word_stands() {
-    let scene = Scene::start().await;
-    for _ in 0..20 {
-        let asked = scene.ask(request()).await;
-        let id = id(&asked);
-        let (approved, cancelled) = tokio::join!(
-            scene.approve(&scene.tenant.approver, id),
-            scene.act(&scene.tenant.agent, id, "cancel", json!({}))
-        );
-        // An approved request may still be cancelled, so the cancellation holds either way.
-        assert_eq!(cancelled.expect(200)["status"], "CANCELLED");
-        let accepted = if approved.status == 200 {
-            assert_eq!(approved.expect(200)["status"], "APPROVED");
-            2
-        } else {
-            assert_eq!(approved.expect_error(409, "ALREADY_DECIDED")["status"], "CANCELLED");
-            1
-        };
-        assert_eq!(scene.get(&scene.tenant.agent, id).await["status"], "CANCELLED");
-        expect_one_event_a_vote(&scene, id, accepted).await;
-    }
 }
 
 #[tokio::test]

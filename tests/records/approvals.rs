@@ -1,0 +1,175 @@
+//! Requests, votes and recorded events, and what each step of their stories leaves.
+
+use serde_json::{Value, json};
+use shared::testing::{TestKey, TestTenant};
+
+use crate::journal::{Journal, Leaves, Who};
+
+pub(crate) fn request(quorum: u32) -> Value {
+    json!({ "tool_call": { "tool": "deploy", "arguments": { "n": 1 } }, "reason": "x", "required_approvals": quorum })
+}
+
+/// The same name in the log and in the outbox.
+fn both(name: &'static [&'static str; 1]) -> Leaves<'static> {
+    Leaves {
+        action: name[0],
+        events: name,
+        object: None,
+    }
+}
+
+async fn ask(journal: &mut Journal, key: &TestKey, quorum: u32) -> Value {
+    let body = Some(request(quorum));
+    journal
+        .leaves(
+            ("create_approval", Who::Key(key), "", 201),
+            body,
+            both(&["approval.requested"]),
+        )
+        .await
+}
+
+pub(crate) async fn of_requests(journal: &mut Journal) {
+    let tenant = journal.stack.tenant().await;
+    approved_and_cancelled(journal, &tenant).await;
+    denied_after_all(journal, &tenant).await;
+    past_its_deadline(journal, &tenant).await;
+    let agent = Who::Key(&tenant.agent);
+    journal
+        .leaves_nothing(("create_approval", agent, "", 400), Some(request(9)))
+        .await;
+    let mut elsewhere = request(1);
+    elsewhere["tool_call"]["environment"] = json!("production");
+    journal
+        .leaves_nothing(("create_approval", agent, "", 403), Some(elsewhere))
+        .await;
+}
+
+async fn approved_and_cancelled(journal: &mut Journal, tenant: &TestTenant) {
+    let agent = Who::Key(&tenant.agent);
+    let (first, second) = (Who::Key(&tenant.approver), Who::Key(&tenant.second_approver));
+    let asked = ask(journal, &tenant.agent, 2).await;
+    let id = asked["id"].as_str().expect("an id");
+    let stale = Some(json!({ "display_hash": "other" }));
+    journal.leaves_nothing(("approve_request", first, id, 409), stale).await;
+    journal
+        .leaves(
+            ("approve_request", first, id, 200),
+            Some(json!({})),
+            both(&["approval.voted"]),
+        )
+        .await;
+    journal
+        .leaves_nothing(("approve_request", first, id, 200), Some(json!({})))
+        .await;
+    journal
+        .leaves(
+            ("approve_request", second, id, 200),
+            Some(json!({})),
+            both(&["approval.approved"]),
+        )
+        .await;
+    journal
+        .leaves_nothing(("approve_request", second, id, 200), Some(json!({})))
+        .await;
+    journal
+        .leaves_nothing(("deny_request", second, id, 409), Some(json!({})))
+        .await;
+    journal
+        .leaves(
+            ("cancel_request", agent, id, 200),
+            Some(json!({})),
+            both(&["approval.cancelled"]),
+        )
+        .await;
+    journal
+        .leaves_nothing(("cancel_request", agent, id, 200), Some(json!({})))
+        .await;
+    journal
+        .leaves_nothing(("approve_request", first, id, 409), Some(json!({})))
+        .await;
+    let check = Some(json!({ "token": asked["token"] }));
+    journal
+        .leaves_nothing(("check_approval", agent, "", 200), check.clone())
+        .await;
+    journal
+        .leaves_nothing(("check_approval", Who::Key(&tenant.admin), "", 404), check)
+        .await;
+}
+
+/// Asked by an admin, who cannot decide on it; one person changes their mind.
+async fn denied_after_all(journal: &mut Journal, tenant: &TestTenant) {
+    let (first, second) = (Who::Key(&tenant.approver), Who::Key(&tenant.second_approver));
+    let asked = ask(journal, &tenant.admin, 2).await;
+    let id = asked["id"].as_str().expect("an id");
+    let admin = Who::Key(&tenant.admin);
+    journal
+        .leaves_nothing(("approve_request", admin, id, 403), Some(json!({})))
+        .await;
+    journal
+        .leaves(
+            ("approve_request", first, id, 200),
+            Some(json!({})),
+            both(&["approval.voted"]),
+        )
+        .await;
+    journal
+        .leaves(
+            ("deny_request", first, id, 200),
+            Some(json!({})),
+            both(&["approval.denied"]),
+        )
+        .await;
+    journal
+        .leaves_nothing(("deny_request", first, id, 200), Some(json!({})))
+        .await;
+    for (operation, who) in [("approve_request", second), ("cancel_request", admin)] {
+        journal.leaves_nothing((operation, who, id, 409), Some(json!({}))).await;
+    }
+}
+
+/// Whoever is refused for it says so; only the sweep writes it down.
+async fn past_its_deadline(journal: &mut Journal, tenant: &TestTenant) {
+    let agent = Who::Key(&tenant.agent);
+    let (first, second) = (Who::Key(&tenant.approver), Who::Key(&tenant.second_approver));
+    let asked = ask(journal, &tenant.agent, 1).await;
+    let id = asked["id"].as_str().expect("an id");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+        "BEGIN; SET LOCAL session_replication_role = replica;
+         UPDATE approval_requests SET created_at = created_at - interval '2 hours', expires_at = now() WHERE id = '{id}';
+         COMMIT"
+    )))
+    .execute(&journal.owner)
+    .await
+    .expect("past");
+    for (operation, who) in [
+        ("approve_request", first),
+        ("deny_request", second),
+        ("cancel_request", agent),
+    ] {
+        journal.leaves_nothing((operation, who, id, 409), Some(json!({}))).await;
+    }
+    journal.leaves_nothing(("get_approval", agent, id, 200), None).await;
+}
+
+pub(crate) async fn of_events(journal: &mut Journal) {
+    let tenant = journal.stack.tenant().await;
+    let event = |request_id: &str, outcome: &str| {
+        json!({
+            "request_id": request_id, "caller_id": "ci", "tool": "deploy", "action": "deploy.finished",
+            "outcome": outcome, "arguments": {},
+        })
+    };
+    let one = event("one", "OK");
+    journal.leaves_submitted(&tenant.agent, one.clone(), &["one"]).await;
+    journal.leaves_submitted(&tenant.agent, one.clone(), &[]).await;
+    // Another's event of the same name is another's.
+    journal.leaves_submitted(&tenant.admin, one.clone(), &["one"]).await;
+    let batch = json!([one, event("three", "OK"), event("two", "OK"), event("two", "OK")]);
+    journal.leaves_submitted(&tenant.agent, batch, &["three", "two"]).await;
+    // All or nothing.
+    let conflict = Some(json!([event("four", "OK"), event("one", "FAILED")]));
+    journal
+        .leaves_nothing(("record_events", Who::Key(&tenant.agent), "", 409), conflict)
+        .await;
+}
