@@ -28,6 +28,7 @@ pub(super) fn hint(path: &str, field: &str) -> String {
 }
 
 /// For a message about a secret: what it is called in every source.
+#[must_use]
 pub fn name(path: &str, field: &str) -> String {
     let in_store = format!("secret `countersign/{path}`, field `{field}`");
     match variable(path, field) {
