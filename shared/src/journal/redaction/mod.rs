@@ -15,6 +15,7 @@ mod rules;
 mod tests;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeSet, HashMap},
     ops::Range,
 };
@@ -66,6 +67,29 @@ pub fn sanitize_text(text: &str) -> SanitizedText {
         text,
         flags: redactor.flags.into_iter().collect(),
     }
+}
+
+/// The kind of the credential that the text holds, if it holds one that its form betrays: an API key, a token, a URL with
+/// a password. For texts that name something, such as a request id: nothing can be taken out of a name, so one with a
+/// credential in it is refused. Names of keys do not count here, because `token:refresh` is a fine name for a tool.
+#[must_use]
+pub fn credential(text: &str) -> Option<&'static str> {
+    rules::patterns()
+        .find(|rule| !rule.spans(text).is_empty())
+        .map(|rule| rule.name)
+}
+
+/// The text with `mask` in the place of every credential that its form betrays.
+#[must_use]
+pub(crate) fn mask_credentials<'a>(text: &'a str, mask: &str) -> Cow<'a, str> {
+    let mut masked = Cow::Borrowed(text);
+    for rule in rules::patterns() {
+        let spans = rule.spans(&masked);
+        if !spans.is_empty() {
+            masked = Cow::Owned(replace(&masked, &spans, mask));
+        }
+    }
+    masked
 }
 
 /// Takes the secrets out of arguments. Sanitizing a result again changes nothing.

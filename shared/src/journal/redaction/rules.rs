@@ -32,6 +32,10 @@ type Find = fn(&str) -> Vec<Range<usize>>;
 /// A last look at the secret.
 type Check = fn(secret: &str) -> bool;
 
+/// What `<front>` stands for in a pattern: the character in front of a secret, or the escape of one, as in a text inside a
+/// text (`\ncs_…`) and in a query (`%20cs_…`).
+const FRONT: &str = r"(?:\A|[^0-9A-Za-z]|\\[nrt]|%[0-9A-Fa-f]{2})";
+
 /// In the order in which they are tried: what says most about the secret comes first.
 const PATTERNS: &[(&str, &str, Check)] = &[
     // A key that was cut off is as secret as a whole one.
@@ -63,14 +67,14 @@ const PATTERNS: &[(&str, &str, Check)] = &[
     ),
     (
         "stripe-key",
-        r"(?:\A|[^0-9A-Za-z])(?<secret>(?:sk|rk)_(?:test|live|prod)_[0-9A-Za-z_]{10,})",
+        r"<front>(?<secret>(?:sk|rk)_(?:test|live|prod)_[0-9A-Za-z_]{10,})",
         always,
     ),
     ("google-api-key", r"AIza[0-9A-Za-z_-]{35,}", always),
     ("anthropic-api-key", r"sk-ant-[0-9A-Za-z_-]{20,}", always),
     (
         "openai-api-key",
-        r"(?:\A|[^0-9A-Za-z])(?<secret>sk-(?:(?:proj|svcacct|admin)-[0-9A-Za-z_-]{20,}|[0-9A-Za-z]{20}T3BlbkFJ[0-9A-Za-z]{20,}))",
+        r"<front>(?<secret>sk-(?:(?:proj|svcacct|admin)-[0-9A-Za-z_-]{20,}|[0-9A-Za-z]{20}T3BlbkFJ[0-9A-Za-z]{20,}))",
         always,
     ),
     ("npm-token", r"npm_[0-9A-Za-z]{36,}", always),
@@ -82,27 +86,23 @@ const PATTERNS: &[(&str, &str, Check)] = &[
     ),
     (
         "countersign-api-key",
-        r"(?:\A|[^0-9A-Za-z])(?<secret>cs_[a-z]{2,16}_[0-9A-Za-z]{8,}_[0-9A-Za-z_]{20,})",
+        r"<front>(?<secret>cs_[a-z]{2,16}_[0-9A-Za-z]{8,}_[0-9A-Za-z_]{20,})",
         always,
     ),
-    (
-        "countersign-token",
-        r"(?:\A|[^0-9A-Za-z])(?<secret>cst_[0-9A-Za-z_-]{32,})",
-        always,
-    ),
+    ("countersign-token", r"<front>(?<secret>cst_[0-9A-Za-z_-]{32,})", always),
     (
         "webhook-secret",
-        r"(?:\A|[^0-9A-Za-z])(?<secret>whsec_[0-9A-Za-z+/_-]{16,}={0,2})",
+        r"<front>(?<secret>whsec_[0-9A-Za-z+/_-]{16,}={0,2})",
         always,
     ),
     (
         "bearer-token",
-        r"(?:\A|[^0-9A-Za-z])(?i-u:bearer)[ \t]+(?<secret>[0-9A-Za-z._~+/-]{8,}=*)",
+        r"<front>(?i-u:bearer)[ \t]+(?<secret>[0-9A-Za-z._~+/-]{8,}=*)",
         |secret| secret.len() >= 20 || secret.bytes().any(|byte| byte.is_ascii_digit()),
     ),
     (
         "basic-credentials",
-        r"(?:\A|[^0-9A-Za-z])(?i-u:basic)[ \t]+(?<secret>[0-9A-Za-z+/]{4,}={0,2})",
+        r"<front>(?i-u:basic)[ \t]+(?<secret>[0-9A-Za-z+/]{4,}={0,2})",
         |secret| {
             STANDARD_NO_PAD
                 .decode(secret.trim_end_matches('='))
@@ -118,7 +118,7 @@ const PATTERNS: &[(&str, &str, Check)] = &[
     // MySQL's clients take a password directly behind `-p`; with other programs the letter means other things.
     (
         "mysql-password",
-        r#"(?:\A|[^0-9A-Za-z])(?:mysql|mariadb)(?:-?(?:dump|admin|import|check|show))?[ \t](?:[^\r\n|;&]*?[ \t])?-p["']?(?<secret>[^ \t\r\n"'|;&]+)"#,
+        r#"<front>(?:mysql|mariadb)(?:-?(?:dump|admin|import|check|show))?[ \t](?:[^\r\n|;&]*?[ \t])?-p["']?(?<secret>[^ \t\r\n"'|;&]+)"#,
         |secret| !is_marker(secret),
     ),
 ];
@@ -126,7 +126,7 @@ const PATTERNS: &[(&str, &str, Check)] = &[
 // Compiled once a process: constant, and too slow to do for every call.
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     let patterns = PATTERNS.iter().map(|&(name, pattern, holds)| {
-        let pattern = Regex::new(pattern).expect("every pattern of the table compiles");
+        let pattern = Regex::new(&pattern.replace("<front>", FRONT)).expect("every pattern of the table compiles");
         Rule {
             name,
             finder: Finder::Pattern { pattern, holds },
@@ -144,6 +144,13 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
 /// Every rule, in the order of the table.
 pub(super) fn all() -> impl Iterator<Item = &'static Rule> {
     RULES.iter()
+}
+
+/// The rules that know a secret by its form alone, in the order of the table.
+pub(super) fn patterns() -> impl Iterator<Item = &'static Rule> {
+    RULES
+        .iter()
+        .filter(|rule| matches!(rule.finder, Finder::Pattern { .. }))
 }
 
 impl Rule {
