@@ -1,12 +1,14 @@
 //! Takes secrets out of tool arguments before anything of them is kept or shown. Pure.
 //!
-//! Two kinds of rules: names of keys ([`keys`]) hide a whole value, patterns ([`rules`], [`cards`], [`assignments`]) hide a
-//! match inside a text. Where a rule is in doubt it hides: what is lost is a piece of a display, and the salted hash still covers the
-//! raw arguments. Flags name the rule and nothing of the data, because they stand in the audit entry forever.
+//! Two kinds of rules: names of keys ([`keys`]) hide a whole value, patterns ([`rules`], [`cards`], [`assignments`],
+//! [`encoded`]) hide a match inside a text. Where a rule is in doubt it hides: what is lost is a piece of a display, and the
+//! salted hash still covers the raw arguments. Flags name the rule and nothing of the data, because they stand in the audit
+//! entry forever.
 
 mod assignments;
 mod cards;
 mod embedded;
+mod encoded;
 #[cfg(test)]
 mod examples;
 mod keys;
@@ -74,7 +76,7 @@ pub fn sanitize_text(text: &str) -> SanitizedText {
 /// credential in it is refused. Names of keys do not count here, because `token:refresh` is a fine name for a tool.
 #[must_use]
 pub fn credential(text: &str) -> Option<&'static str> {
-    rules::patterns()
+    rules::by_form()
         .find(|rule| !rule.spans(text).is_empty())
         .map(|rule| rule.name)
 }
@@ -83,7 +85,7 @@ pub fn credential(text: &str) -> Option<&'static str> {
 #[must_use]
 pub(crate) fn mask_credentials<'a>(text: &'a str, mask: &str) -> Cow<'a, str> {
     let mut masked = Cow::Borrowed(text);
-    for rule in rules::patterns() {
+    for rule in rules::by_form() {
         let spans = rule.spans(&masked);
         if !spans.is_empty() {
             masked = Cow::Owned(replace(&masked, &spans, mask));

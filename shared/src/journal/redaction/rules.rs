@@ -9,7 +9,7 @@ use std::{ops::Range, sync::LazyLock};
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use regex::Regex;
 
-use super::{assignments, cards, is_marker};
+use super::{assignments, cards, encoded, is_marker};
 
 /// One kind of secret and how it is recognised.
 pub(super) struct Rule {
@@ -133,7 +133,11 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         }
     });
     // A card number may have spaces, where an assigned value ends.
-    let functions: [(&str, Find); 2] = [(cards::NAME, cards::spans), (assignments::NAME, assignments::spans)];
+    let functions: [(&str, Find); 3] = [
+        (encoded::NAME, encoded_credentials),
+        (cards::NAME, cards::spans),
+        (assignments::NAME, assignments::spans),
+    ];
     let functions = functions.into_iter().map(|(name, find)| Rule {
         name,
         finder: Finder::Function(find),
@@ -146,11 +150,21 @@ pub(super) fn all() -> impl Iterator<Item = &'static Rule> {
     RULES.iter()
 }
 
-/// The rules that know a secret by its form alone, in the order of the table.
-pub(super) fn patterns() -> impl Iterator<Item = &'static Rule> {
+/// The rules that know a credential by its form alone, in the order of the table.
+pub(super) fn by_form() -> impl Iterator<Item = &'static Rule> {
     RULES
         .iter()
-        .filter(|rule| matches!(rule.finder, Finder::Pattern { .. }))
+        .filter(|rule| !matches!(rule.name, cards::NAME | assignments::NAME))
+}
+
+/// Where credentials of ours stand in base64.
+fn encoded_credentials(text: &str) -> Vec<Range<usize>> {
+    let patterns = || {
+        RULES
+            .iter()
+            .filter(|rule| matches!(rule.finder, Finder::Pattern { .. }))
+    };
+    encoded::spans(text, |inner| patterns().any(|rule| !rule.spans(inner).is_empty()))
 }
 
 impl Rule {
