@@ -15,6 +15,8 @@ fi
 if [[ -z ${COUNTERSIGN_LIVE:-} ]]; then
     exec scripts/live.py scripts/e2e.sh "$@"
 fi
+# Where the checks find what they share with the scripts that brought the servers.
+export PYTHONPATH=$PWD/scripts${PYTHONPATH:+:$PYTHONPATH}
 if [[ $# -gt 0 ]]; then
     exec "$@"
 fi
