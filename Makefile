@@ -1,7 +1,7 @@
 # The two commands a newcomer needs are `make dev` and `make test`; each brings what it lacks into .local/.
 # `exec`, so that a signal to make reaches the program and not a shell in between.
 
-.PHONY: help dev demo reset test sqlx
+.PHONY: help dev demo reset test coverage sqlx
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -17,6 +17,9 @@ reset: ## Throw away the data, keys and passwords of `make dev`
 
 test: ## Run every check that CI runs, on private servers
 	@exec python3 scripts/test.py
+
+coverage: ## Say how much of the product's code the tests execute; fails below 85 %
+	@exec nice scripts/coverage.sh
 
 sqlx: ## Regenerate .sqlx after a query or a migration has changed
 	@exec scripts/sqlx-prepare.sh

@@ -3,6 +3,7 @@
 #
 #     scripts/e2e.sh                    every check in scripts/e2e/
 #     scripts/e2e.sh some command …     that command instead, with the same stack around it
+#     LOG_LEVEL=trace scripts/e2e.sh    with the functions saying all they can, for the search for leaks
 #
 # COUNTERSIGN_URL, the seeded keys and cargo-lambda are in the environment of what runs.
 set -euo pipefail
@@ -14,6 +15,8 @@ fi
 if [[ -z ${COUNTERSIGN_LIVE:-} ]]; then
     exec scripts/live.py scripts/e2e.sh "$@"
 fi
+# Where the checks find what they share with the scripts that brought the servers.
+export PYTHONPATH=$PWD/scripts${PYTHONPATH:+:$PYTHONPATH}
 if [[ $# -gt 0 ]]; then
     exec "$@"
 fi
@@ -23,4 +26,7 @@ for check in readme gateway schedule; do
     python3 "scripts/e2e/$check.py"
 done
 printf -- '-- the demo\n'
-exec "${CARGO_TARGET_DIR:-target}/debug/countersign" demo --keys-file "$COUNTERSIGN_KEYS_FILE"
+"${CARGO_TARGET_DIR:-target}/debug/countersign" demo --keys-file "$COUNTERSIGN_KEYS_FILE"
+# Last, because it looks through all that the others have left behind.
+printf -- '-- leaks\n'
+exec python3 scripts/e2e/leaks.py

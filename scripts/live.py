@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -46,8 +47,9 @@ def _serve_and_run(command: list[str], home: Home, supervisor: Supervisor) -> in
     countersign = str(target_dir() / "debug" / "countersign")
     keys = keys_file(home)
     keys.unlink(missing_ok=True)
-    for arguments in (["migrate", "up"], ["seed", "--keys-file", str(keys)]):
-        if supervisor.call([countersign, *arguments], cwd=ROOT, env=environment) != 0:
+    # The seed prints the keys it makes, and the output of this run is often kept by others; they are in the file as well.
+    for arguments, output in ((["migrate", "up"], None), (["seed", "--keys-file", str(keys)], subprocess.DEVNULL)):
+        if supervisor.call([countersign, *arguments], cwd=ROOT, env=environment, stdout=output) != 0:
             raise Problem(f"`countersign {' '.join(arguments)}` failed; see its message above.")
 
     log = home.path / "logs" / "functions.log"

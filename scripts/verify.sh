@@ -35,8 +35,8 @@ step 'licences and advisories' scripts/audit.sh
 step 'clippy, and the committed queries' scripts/sqlx-prepare.sh --check
 step 'build' cargo build --workspace --bins --locked
 step 'through the local Lambda runtime' scripts/e2e.sh
-# Last, so that cargo's own summary closes the output.
 step 'tests' cargo test --workspace --locked
+step 'nothing secret left in Redis' scripts/leaks_in_redis.py
 
 printf '\n'
 printf '%s\n' "${summary[@]}"

@@ -1,6 +1,6 @@
 //! What the functions say about themselves: JSON lines on standard output, and one canonical line per request.
 //!
-//! Never logged, at any level, by any room:
+//! Never logged, at any level, by any room (`docs/logging.md` says by which means):
 //!
 //! - API keys, approval tokens, link secrets, webhook secrets, the operator's credential, signing seeds, connection URLs;
 //! - request and answer headers and bodies, query strings, and raw paths (ids and names of the caller's choosing stand in
@@ -8,45 +8,61 @@
 //! - raw tool arguments; what the audit log keeps of them is already sanitized and may be named by its event id;
 //! - the text of a person's note, name or address;
 //! - the text of an error that quotes its input: a database's detail line, a parser's message, a URL that did not parse.
+//!
+//! That is every room's own duty. This one adds what holds when one of them, or a library, forgets it: [`masking`] and
+//! [`LOUDEST`].
+
+mod masking;
+mod panics;
 
 use std::{env, fmt, io, time::Duration};
 
 use chrono::{SecondsFormat, Utc};
-use tracing::Subscriber;
+use tracing::{Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     EnvFilter,
     fmt::{MakeWriter, format::Writer, time::FormatTime},
+    layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
 };
 
 use uuid::Uuid;
 
 use crate::config::TelemetryConfig;
+use masking::Masking;
 
-/// Starts logging for the whole process; a second call changes nothing.
+/// The most that `LOG_LEVEL` gets: below it the Lambda runtime writes the raw event, with its credentials and its body.
+/// Nothing of ours is said there.
+const LOUDEST: LevelFilter = LevelFilter::DEBUG;
+
+/// Starts logging for the whole process, panics included; a second call changes nothing.
 ///
 /// One JSON object a line: `timestamp` (RFC 3339, UTC, milliseconds), `level`, `target`, the fields of the event beside
 /// them, and `spans`, outermost first.
 pub fn init(config: &TelemetryConfig) {
     // The only failure is that logging has been started already.
-    let _ = subscriber(config, io::stdout).try_init();
+    if subscriber(config, io::stdout).try_init().is_ok() {
+        panics::log_them();
+    }
 }
 
 fn subscriber<W>(config: &TelemetryConfig, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(true)
         .with_ansi(false)
         .with_timer(Milliseconds)
+        .with_writer(Masking(writer));
+    tracing_subscriber::registry()
         // `config` has parsed the directives already; should they differ, too much is better than nothing.
-        .with_env_filter(EnvFilter::try_new(&config.log_level).unwrap_or_else(|_| EnvFilter::new("info")))
-        .with_writer(writer)
-        .finish()
+        .with(EnvFilter::try_new(&config.log_level).unwrap_or_else(|_| EnvFilter::new("info")))
+        .with(LOUDEST)
+        .with(lines)
 }
 
 /// The time of a line: RFC 3339 in UTC with three fraction digits.
@@ -227,11 +243,34 @@ mod tests {
     }
 
     #[test]
-    fn starting_twice_is_harmless() {
-        let config = TelemetryConfig {
-            log_level: "error".to_owned(),
-        };
-        init(&config);
-        init(&config);
+    fn nothing_is_said_at_trace_whatever_is_asked_for() {
+        let lines = lines("trace,lambda_runtime=trace", || {
+            tracing::trace!("not said");
+            tracing::trace!(target: "lambda_runtime::layers::api_response", body = "the raw event", "not said");
+            tracing::debug!(target: "lambda_runtime", "said");
+        });
+        let said: Vec<&Value> = lines.iter().map(|line| &line["message"]).collect();
+        assert_eq!(said, ["said"]);
+    }
+
+    #[test]
+    fn a_credential_is_masked_wherever_it_stands_in_a_line() {
+        let key = "cs_dev_0000000000000000000001_abcdefghijklmnopqrstuvwxyzA000000";
+        let lines = lines("info", || {
+            let _span = tracing::info_span!("request", path = format!("/x/{key}")).entered();
+            tracing::info!(
+                target: "request",
+                request_id = key,
+                cause = format!("{{\"authorization\": \"Bearer {key}\",\n\"url\": \"postgres://app:p%40ss@db/x\"}}"),
+                "as {key}"
+            );
+        });
+        assert_eq!(lines[0]["spans"], json!([{"name": "request", "path": "/x/***"}]));
+        assert_eq!(lines[0]["request_id"], "***");
+        assert_eq!(lines[0]["message"], "as ***");
+        assert_eq!(
+            lines[0]["cause"],
+            "{\"authorization\": \"Bearer ***\",\n\"url\": \"postgres://app:***@db/x\"}"
+        );
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use shared::{
     auth::{Environment, Principal},
     http::ApiError,
-    journal::redaction::sanitize_text,
+    journal::redaction::{credential, sanitize_text},
 };
 use utoipa::ToSchema;
 
@@ -146,13 +146,21 @@ fn name(field: &str, text: &str) -> Result<(), ApiError> {
     if text.chars().any(char::is_control) {
         return Err(ApiError::invalid(field, "must not hold control characters"));
     }
-    Ok(())
+    no_credential(field, text)
+}
+
+/// Names and ids are kept, shown and compared as they are, so nothing can be hidden in them.
+fn no_credential(field: &str, text: &str) -> Result<(), ApiError> {
+    match credential(text) {
+        None => Ok(()),
+        Some(_) => Err(ApiError::invalid(field, "must not hold a credential")),
+    }
 }
 
 fn check_request_id(text: &str) -> Result<(), ApiError> {
     let visible = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/');
     if visible && (1..=MAX_REQUEST_ID_CHARS).contains(&text.len()) {
-        Ok(())
+        no_credential("request_id", text)
     } else {
         Err(ApiError::invalid(
             "request_id",
@@ -178,6 +186,7 @@ fn labels(field: &str, given: Option<Vec<String>>, most: usize) -> Result<Vec<St
                 "must each have 1 to 64 characters, none of them a control character",
             ));
         }
+        no_credential(field, &label)?;
         if !unique.contains(&label) {
             unique.push(label);
         }

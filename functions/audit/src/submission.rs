@@ -3,7 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use shared::{auth::Environment, http::OneOrMany, journal::audit_log::NewAuditEvent};
+use shared::{
+    auth::Environment,
+    http::OneOrMany,
+    journal::{audit_log::NewAuditEvent, redaction::credential},
+};
 use utoipa::ToSchema;
 
 /// The most events of one submission.
@@ -155,13 +159,37 @@ impl Submission {
         if self.risk_labels.len() > MAX_RISK_LABELS {
             return broken("risk_labels", &format!("must hold at most {MAX_RISK_LABELS} labels"));
         }
-        match self
+        if let Some(at) = self
             .risk_labels
             .iter()
             .position(|label| label.is_empty() || !has_at_most(64, label))
         {
-            Some(at) => broken(&format!("risk_labels[{at}]"), "must have 1 to 64 characters"),
+            return broken(&format!("risk_labels[{at}]"), "must have 1 to 64 characters");
+        }
+        self.check_for_credentials()
+    }
+
+    /// Names and ids enter the entry as they are, and nobody can take anything out of the log again. Arguments are
+    /// sanitized instead.
+    fn check_for_credentials(&self) -> Result<(), Broken> {
+        let names = [
+            ("request_id", Some(&self.request_id)),
+            ("caller_id", Some(&self.caller_id)),
+            ("tool", Some(&self.tool)),
+            ("action", self.action.as_ref()),
+            ("correlation_id", self.correlation_id.as_ref()),
+        ];
+        let labels = self.risk_labels.iter().map(|label| ("risk_labels", Some(label)));
+        match names
+            .into_iter()
+            .chain(labels)
+            .find(|(_, text)| text.is_some_and(|text| credential(text).is_some()))
+        {
             None => Ok(()),
+            Some((field, _)) => Err(Broken {
+                field: field.to_owned(),
+                rule: "must not hold a credential".to_owned(),
+            }),
         }
     }
 }
@@ -247,6 +275,19 @@ mod tests {
         assert_eq!(broken(&json!({"risk_labels": vec!["a"; 21]})), "risk_labels");
         assert_eq!(broken(&json!({"risk_labels": ["a", ""]})), "risk_labels[1]");
         assert_eq!(broken(&json!({"risk_labels": ["a".repeat(65)]})), "risk_labels[0]");
+    }
+
+    #[test]
+    fn a_name_or_an_id_that_holds_a_credential_is_refused() {
+        let token = format!("cst_{}", "x".repeat(43));
+        for field in ["request_id", "caller_id", "tool", "action", "correlation_id"] {
+            assert_eq!(broken(&json!({field: token})), field);
+            assert_eq!(broken(&json!({field: format!("of-{token}")})), field);
+        }
+        assert_eq!(broken(&json!({"risk_labels": ["fine", token]})), "risk_labels");
+        // Arguments are sanitized; a name that only speaks of secrets is a name.
+        let fine = json!({"tool": "token:refresh", "request_id": "cs_dev_1", "arguments": {"token": token}});
+        assert!(submission(&fine).accept("agent:x").is_ok());
     }
 
     #[test]

@@ -9,6 +9,8 @@ use shared::{
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::name::no_credential;
+
 /// An API key, without anything of its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct ApiKey {
@@ -156,6 +158,7 @@ impl TryFrom<String> for CallerId {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         if (1..=200).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            no_credential(&text)?;
             Ok(Self(text))
         } else {
             Err("must have 1 to 200 visible ASCII characters")
@@ -260,6 +263,7 @@ mod tests {
         for bad in ["", "a b", "é", "tab\t", &"x".repeat(201)] {
             assert!(caller(bad).is_none(), "{bad:?}");
         }
+        assert!(caller(&format!("cst_{}", "x".repeat(43))).is_none());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Names that people give to tenants and to each other. Pure.
 
 use serde::Deserialize;
+use shared::journal::redaction::credential;
 use utoipa::ToSchema;
 
 /// 1 to 200 characters without control characters, trimmed.
@@ -22,10 +23,19 @@ impl TryFrom<String> for Name {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let text = text.trim();
         if (1..=200).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
+            no_credential(text)?;
             Ok(Self(text.to_owned()))
         } else {
             Err("must have 1 to 200 characters, none of them a control character")
         }
+    }
+}
+
+/// Names are kept, shown and, of callers, logged as they are, so a credential pasted into one would be everywhere.
+pub(crate) fn no_credential(text: &str) -> Result<(), &'static str> {
+    match credential(text) {
+        None => Ok(()),
+        Some(_) => Err("must not hold a credential"),
     }
 }
 
@@ -45,5 +55,12 @@ mod tests {
         assert!(name(" \u{a0} ").is_err());
         assert!(name("two\nlines").is_err());
         assert!(name("bell\u{7}").is_err());
+    }
+
+    #[test]
+    fn a_name_that_holds_a_credential_is_refused() {
+        let token = format!("cst_{}", "x".repeat(43));
+        assert!(name(&format!("Ada {token}")).is_err());
+        assert!(name("The Token Company: secrets").is_ok());
     }
 }

@@ -6,7 +6,10 @@ use shared::{auth::Role, http::Replayable};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{name::Name, patch::present};
+use crate::{
+    name::{Name, no_credential},
+    patch::present,
+};
 
 /// What a person may do. `agent` is no person's role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -163,6 +166,7 @@ impl TryFrom<Vec<String>> for Groups {
             if !plain || !(1..=64).contains(&name.len()) {
                 return Err("must be names of 1 to 64 ASCII letters, digits, dots, underscores and hyphens");
             }
+            no_credential(&name)?;
             if !groups.contains(&name) {
                 groups.push(name);
             }
@@ -244,6 +248,7 @@ mod tests {
         for bad in ["", "a b", "é", &"a".repeat(65)] {
             assert!(groups(&[bad]).is_err(), "{bad:?}");
         }
+        assert!(groups(&[&format!("cst_{}", "x".repeat(43))]).is_err());
         let names: Vec<String> = (0..51).map(|number| format!("g{number}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         assert!(groups(&names[..50]).is_ok());

@@ -321,7 +321,8 @@ impl SecretsConfig {
 /// What is logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TelemetryConfig {
-    /// `LOG_LEVEL`, default `info`: directives of `tracing_subscriber::EnvFilter`, such as `info,shared=debug`.
+    /// `LOG_LEVEL`, default `info`: directives of `tracing_subscriber::EnvFilter`, such as `info,shared=debug`; `trace` is
+    /// treated as `debug`.
     pub log_level: String,
 }
 

@@ -154,6 +154,7 @@ async fn the_digests_can_be_recomputed_from_what_they_cover() {
 async fn every_wrong_field_is_named() {
     let scene = Scene::start().await;
     let call = |call: Value| json!({ "tool_call": call });
+    let key = &format!("cs_dev_{}_{}", "0".repeat(22), "a".repeat(33));
     let cases = [
         (call(json!({ "tool": "" })), "tool_call.tool"),
         (call(json!({ "tool": "  " })), "tool_call.tool"),
@@ -196,6 +197,15 @@ async fn every_wrong_field_is_named() {
         ),
         (json!({ "approver_groups": vec!["x"; 51] }), "approver_groups"),
         (json!({ "approver_groups": [""] }), "approver_groups"),
+        // Nothing can be hidden in a name or an id, so one that holds a credential is refused.
+        (call(json!({ "tool": key })), "tool_call.tool"),
+        (
+            call(json!({ "tool": "t", "server": format!("https://x:{key}@y") })),
+            "tool_call.server",
+        ),
+        (json!({ "request_id": key }), "request_id"),
+        (json!({ "risk_labels": [key] }), "risk_labels"),
+        (json!({ "approver_groups": [key] }), "approver_groups"),
         (json!({ "ttl_seconds": 59 }), "ttl_seconds"),
         (json!({ "ttl_seconds": 1_209_601 }), "ttl_seconds"),
         (json!({ "surprise": true }), "surprise"),

@@ -1,12 +1,14 @@
 //! Takes secrets out of tool arguments before anything of them is kept or shown. Pure.
 //!
-//! Two kinds of rules: names of keys ([`keys`]) hide a whole value, patterns ([`rules`], [`cards`], [`assignments`]) hide a
-//! match inside a text. Where a rule is in doubt it hides: what is lost is a piece of a display, and the salted hash still covers the
-//! raw arguments. Flags name the rule and nothing of the data, because they stand in the audit entry forever.
+//! Two kinds of rules: names of keys ([`keys`]) hide a whole value, patterns ([`rules`], [`cards`], [`assignments`],
+//! [`encoded`]) hide a match inside a text. Where a rule is in doubt it hides: what is lost is a piece of a display, and the
+//! salted hash still covers the raw arguments. Flags name the rule and nothing of the data, because they stand in the audit
+//! entry forever.
 
 mod assignments;
 mod cards;
 mod embedded;
+mod encoded;
 #[cfg(test)]
 mod examples;
 mod keys;
@@ -15,6 +17,7 @@ mod rules;
 mod tests;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeSet, HashMap},
     ops::Range,
 };
@@ -66,6 +69,29 @@ pub fn sanitize_text(text: &str) -> SanitizedText {
         text,
         flags: redactor.flags.into_iter().collect(),
     }
+}
+
+/// The kind of the credential that the text holds, if it holds one that its form betrays: an API key, a token, a URL with
+/// a password. For texts that name something, such as a request id: nothing can be taken out of a name, so one with a
+/// credential in it is refused. Names of keys do not count here, because `token:refresh` is a fine name for a tool.
+#[must_use]
+pub fn credential(text: &str) -> Option<&'static str> {
+    rules::by_form()
+        .find(|rule| !rule.spans(text).is_empty())
+        .map(|rule| rule.name)
+}
+
+/// The text with `mask` in the place of every credential that its form betrays.
+#[must_use]
+pub(crate) fn mask_credentials<'a>(text: &'a str, mask: &str) -> Cow<'a, str> {
+    let mut masked = Cow::Borrowed(text);
+    for rule in rules::by_form() {
+        let spans = rule.spans(&masked);
+        if !spans.is_empty() {
+            masked = Cow::Owned(replace(&masked, &spans, mask));
+        }
+    }
+    masked
 }
 
 /// Takes the secrets out of arguments. Sanitizing a result again changes nothing.

@@ -9,7 +9,7 @@ use std::{ops::Range, sync::LazyLock};
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use regex::Regex;
 
-use super::{assignments, cards, is_marker};
+use super::{assignments, cards, encoded, is_marker};
 
 /// One kind of secret and how it is recognised.
 pub(super) struct Rule {
@@ -31,6 +31,10 @@ type Find = fn(&str) -> Vec<Range<usize>>;
 
 /// A last look at the secret.
 type Check = fn(secret: &str) -> bool;
+
+/// What `<front>` stands for in a pattern: the character in front of a secret, or the escape of one, as in a text inside a
+/// text (`\ncs_…`) and in a query (`%20cs_…`).
+const FRONT: &str = r"(?:\A|[^0-9A-Za-z]|\\[nrt]|%[0-9A-Fa-f]{2})";
 
 /// In the order in which they are tried: what says most about the secret comes first.
 const PATTERNS: &[(&str, &str, Check)] = &[
@@ -63,14 +67,14 @@ const PATTERNS: &[(&str, &str, Check)] = &[
     ),
     (
         "stripe-key",
-        r"(?:\A|[^0-9A-Za-z])(?<secret>(?:sk|rk)_(?:test|live|prod)_[0-9A-Za-z_]{10,})",
+        r"<front>(?<secret>(?:sk|rk)_(?:test|live|prod)_[0-9A-Za-z_]{10,})",
         always,
     ),
     ("google-api-key", r"AIza[0-9A-Za-z_-]{35,}", always),
     ("anthropic-api-key", r"sk-ant-[0-9A-Za-z_-]{20,}", always),
     (
         "openai-api-key",
-        r"(?:\A|[^0-9A-Za-z])(?<secret>sk-(?:(?:proj|svcacct|admin)-[0-9A-Za-z_-]{20,}|[0-9A-Za-z]{20}T3BlbkFJ[0-9A-Za-z]{20,}))",
+        r"<front>(?<secret>sk-(?:(?:proj|svcacct|admin)-[0-9A-Za-z_-]{20,}|[0-9A-Za-z]{20}T3BlbkFJ[0-9A-Za-z]{20,}))",
         always,
     ),
     ("npm-token", r"npm_[0-9A-Za-z]{36,}", always),
@@ -82,27 +86,23 @@ const PATTERNS: &[(&str, &str, Check)] = &[
     ),
     (
         "countersign-api-key",
-        r"(?:\A|[^0-9A-Za-z])(?<secret>cs_[a-z]{2,16}_[0-9A-Za-z]{8,}_[0-9A-Za-z_]{20,})",
+        r"<front>(?<secret>cs_[a-z]{2,16}_[0-9A-Za-z]{8,}_[0-9A-Za-z_]{20,})",
         always,
     ),
-    (
-        "countersign-token",
-        r"(?:\A|[^0-9A-Za-z])(?<secret>cst_[0-9A-Za-z_-]{32,})",
-        always,
-    ),
+    ("countersign-token", r"<front>(?<secret>cst_[0-9A-Za-z_-]{32,})", always),
     (
         "webhook-secret",
-        r"(?:\A|[^0-9A-Za-z])(?<secret>whsec_[0-9A-Za-z+/_-]{16,}={0,2})",
+        r"<front>(?<secret>whsec_[0-9A-Za-z+/_-]{16,}={0,2})",
         always,
     ),
     (
         "bearer-token",
-        r"(?:\A|[^0-9A-Za-z])(?i-u:bearer)[ \t]+(?<secret>[0-9A-Za-z._~+/-]{8,}=*)",
+        r"<front>(?i-u:bearer)[ \t]+(?<secret>[0-9A-Za-z._~+/-]{8,}=*)",
         |secret| secret.len() >= 20 || secret.bytes().any(|byte| byte.is_ascii_digit()),
     ),
     (
         "basic-credentials",
-        r"(?:\A|[^0-9A-Za-z])(?i-u:basic)[ \t]+(?<secret>[0-9A-Za-z+/]{4,}={0,2})",
+        r"<front>(?i-u:basic)[ \t]+(?<secret>[0-9A-Za-z+/]{4,}={0,2})",
         |secret| {
             STANDARD_NO_PAD
                 .decode(secret.trim_end_matches('='))
@@ -118,7 +118,7 @@ const PATTERNS: &[(&str, &str, Check)] = &[
     // MySQL's clients take a password directly behind `-p`; with other programs the letter means other things.
     (
         "mysql-password",
-        r#"(?:\A|[^0-9A-Za-z])(?:mysql|mariadb)(?:-?(?:dump|admin|import|check|show))?[ \t](?:[^\r\n|;&]*?[ \t])?-p["']?(?<secret>[^ \t\r\n"'|;&]+)"#,
+        r#"<front>(?:mysql|mariadb)(?:-?(?:dump|admin|import|check|show))?[ \t](?:[^\r\n|;&]*?[ \t])?-p["']?(?<secret>[^ \t\r\n"'|;&]+)"#,
         |secret| !is_marker(secret),
     ),
 ];
@@ -126,14 +126,18 @@ const PATTERNS: &[(&str, &str, Check)] = &[
 // Compiled once a process: constant, and too slow to do for every call.
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     let patterns = PATTERNS.iter().map(|&(name, pattern, holds)| {
-        let pattern = Regex::new(pattern).expect("every pattern of the table compiles");
+        let pattern = Regex::new(&pattern.replace("<front>", FRONT)).expect("every pattern of the table compiles");
         Rule {
             name,
             finder: Finder::Pattern { pattern, holds },
         }
     });
     // A card number may have spaces, where an assigned value ends.
-    let functions: [(&str, Find); 2] = [(cards::NAME, cards::spans), (assignments::NAME, assignments::spans)];
+    let functions: [(&str, Find); 3] = [
+        (encoded::NAME, encoded_credentials),
+        (cards::NAME, cards::spans),
+        (assignments::NAME, assignments::spans),
+    ];
     let functions = functions.into_iter().map(|(name, find)| Rule {
         name,
         finder: Finder::Function(find),
@@ -144,6 +148,23 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
 /// Every rule, in the order of the table.
 pub(super) fn all() -> impl Iterator<Item = &'static Rule> {
     RULES.iter()
+}
+
+/// The rules that know a credential by its form alone, in the order of the table.
+pub(super) fn by_form() -> impl Iterator<Item = &'static Rule> {
+    RULES
+        .iter()
+        .filter(|rule| !matches!(rule.name, cards::NAME | assignments::NAME))
+}
+
+/// Where credentials of ours stand in base64.
+fn encoded_credentials(text: &str) -> Vec<Range<usize>> {
+    let patterns = || {
+        RULES
+            .iter()
+            .filter(|rule| matches!(rule.finder, Finder::Pattern { .. }))
+    };
+    encoded::spans(text, |inner| patterns().any(|rule| !rule.spans(inner).is_empty()))
 }
 
 impl Rule {

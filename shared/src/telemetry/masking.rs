@@ -1,0 +1,157 @@
+//! Masks in every line what has the form of a credential, whoever wrote the line.
+//!
+//! The forms are those of the journal's redaction: the product's own keys, tokens and webhook secrets, bearer and basic
+//! credentials, URLs with a password, and the tokens of other services. A secret without a form (the operator's credential,
+//! a signing seed) cannot be recognised; those stay in types that do not print.
+
+use std::{borrow::Cow, io};
+
+use serde_json::Value;
+use tracing::Metadata;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::journal::redaction::mask_credentials;
+
+/// What stands in the place of a credential.
+const MASK: &str = "***";
+
+/// Writers that mask; the layer above writes one whole line at a time.
+pub(super) struct Masking<M>(pub(super) M);
+
+impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for Masking<M> {
+    type Writer = MaskingWriter<M::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        MaskingWriter(self.0.make_writer())
+    }
+
+    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Self::Writer {
+        MaskingWriter(self.0.make_writer_for(metadata))
+    }
+}
+
+/// Masks each line before it writes it.
+pub(super) struct MaskingWriter<W>(W);
+
+impl<W: io::Write> io::Write for MaskingWriter<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write_all(masked(&String::from_utf8_lossy(line)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// The line without credentials. It is read as the JSON it is, because a letter of an escape (`\n`) is no part of the
+/// credential behind it, and a mask must not take a quote or a brace with it.
+fn masked(line: &str) -> Cow<'_, str> {
+    let Ok(mut fields) = serde_json::from_str::<Value>(line) else {
+        return mask_credentials(line, MASK);
+    };
+    if mask(&mut fields) {
+        Cow::Owned(format!("{fields}\n"))
+    } else {
+        Cow::Borrowed(line)
+    }
+}
+
+/// Whether there was anything to mask.
+fn mask(value: &mut Value) -> bool {
+    match value {
+        Value::String(text) => {
+            let Cow::Owned(masked) = mask_credentials(text, MASK) else {
+                return false;
+            };
+            *text = masked;
+            true
+        }
+        Value::Array(items) => items.iter_mut().fold(false, |any, item| mask(item) | any),
+        // Names of fields are written in the code.
+        Value::Object(fields) => fields.values_mut().fold(false, |any, field| mask(field) | any),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// One of each form that the product itself hands out or is given, put together here so that no scanner of
+    /// repositories takes them for real ones.
+    fn secrets() -> Vec<String> {
+        vec![
+            format!("cs_production_{}_{}", "0".repeat(22), "aB3".repeat(11)),
+            format!("cst_{}", "a-_Z".repeat(11)),
+            format!("whsec_{}", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+            format!("eyJ{}.eyJ{}.{}", "hbGciOiJIUzI1NiJ9", "zdWIiOiIxIn0", "c2lnbmF0dXJl"),
+            format!("AKIA{}", "IOSFODNN7EXAMPLE"),
+        ]
+    }
+
+    #[test]
+    fn every_form_is_masked_in_every_place_and_the_line_stays_json() {
+        for secret in secrets() {
+            for text in [
+                secret.clone(),
+                format!("Bearer {secret}"),
+                format!("https://host/path?key={secret}&x=1"),
+                format!("{{\"nested\":\"{{\\\"deep\\\":\\\"{secret}\\\"}}\"}}"),
+                format!("Request {{ headers: {{\"authorization\": \"{secret}\"}} }}"),
+                format!("line\n{secret}\nline"),
+                format!("{:?}", format!("line\n{secret}\nline")),
+                format!("q=%20{secret}"),
+            ] {
+                let line = format!(
+                    "{}\n",
+                    json!({"level": "ERROR", "cause": text, "spans": [{"path": text}], "n": 1})
+                );
+                let shown = masked(&line);
+                assert!(!shown.contains(&secret), "{shown}");
+                assert!(shown.ends_with('\n') && !shown.trim_end().contains('\n'));
+                let fields: Value = serde_json::from_str(&shown).expect("JSON");
+                assert_eq!((&fields["level"], &fields["n"]), (&json!("ERROR"), &json!(1)));
+                // Around the secret everything is as it was.
+                assert_eq!(
+                    fields["cause"].as_str().map(|cause| cause.contains(MASK)),
+                    Some(true),
+                    "{shown}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_masked_and_the_rest_says_where_it_led() {
+        for scheme in ["postgres", "redis", "https"] {
+            let line = json!({"message": format!("{scheme}://app:hunter2@db.example:5432/x")}).to_string();
+            assert_eq!(
+                masked(&line).trim_end(),
+                json!({"message": format!("{scheme}://app:***@db.example:5432/x")}).to_string()
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_without_its_end_takes_its_own_field_with_it_and_no_other() {
+        let pem = format!("-----BEGIN {}-----\nMIIEvQ", "PRIVATE KEY");
+        let line = json!({"cause": pem, "level": "ERROR"}).to_string();
+        let fields: Value = serde_json::from_str(&masked(&line)).expect("JSON");
+        assert_eq!(fields, json!({"cause": MASK, "level": "ERROR"}));
+    }
+
+    #[test]
+    fn a_line_without_credentials_is_left_alone() {
+        let line = "{\"target\":\"request\",\"route\":\"/api/v1/approvals/{id}\",\"principal\":\"agent:cs_team\"}\n";
+        assert!(matches!(masked(line), Cow::Borrowed(same) if same == line));
+    }
+
+    #[test]
+    fn what_is_no_json_is_masked_as_text() {
+        let secret = &secrets()[0];
+        assert_eq!(masked(&format!("not JSON: {secret}")), format!("not JSON: {MASK}"));
+    }
+}
