@@ -228,10 +228,12 @@ async fn answers(scene: &Scene) -> Vec<(Route, u16, Value)> {
     answers
 }
 
+type Breaking = Box<dyn Fn(&FaultProxy)>;
+
 #[tokio::test]
 async fn without_redis_every_route_answers_the_same() {
     let with_redis = answers(&Scene::set().await).await;
-    let modes: [(&str, Box<dyn Fn(&FaultProxy)>); 4] = [
+    let modes: [(&str, Breaking); 4] = [
         ("stopped", Box::new(FaultProxy::stop)),
         ("silent", Box::new(|proxy| proxy.set(ProxyMode::BlackHole))),
         ("lost", Box::new(FaultProxy::lose)),

@@ -68,11 +68,12 @@ async fn every_sqlstate_has_its_status_and_its_number_of_attempts() {
     }
 }
 
+const SHOWN: &str =
+    "SELECT current_setting('statement_timeout') || ' ' || current_setting('idle_in_transaction_session_timeout')";
+
 #[tokio::test]
 async fn the_timeouts_are_set_in_every_transaction_and_outlive_none() {
     let (proxied, tenant) = pool_of_one().await;
-    const SHOWN: &str =
-        "SELECT current_setting('statement_timeout') || ' ' || current_setting('idle_in_transaction_session_timeout')";
     let mut tx = begin(&proxied, &tenant).await.expect("begun");
     let shown: String = sqlx::query_scalar(SHOWN).fetch_one(&mut *tx).await.expect("shown");
     assert_eq!(shown, "2s 2s");
