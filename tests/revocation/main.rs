@@ -153,20 +153,20 @@ async fn play_all(memory: Memory, redis_database: u8) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_end_at_once_though_every_memory_holds_their_verdict() {
-    play_all(Memory::Kept, 9).await;
+    Box::pin(play_all(Memory::Kept, 9)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_end_at_once_when_redis_forgot_everything() {
-    play_all(Memory::Flushed, 10).await;
+    Box::pin(play_all(Memory::Flushed, 10)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_end_at_once_though_old_verdicts_are_put_back() {
-    play_all(Memory::PutBack, 11).await;
+    Box::pin(play_all(Memory::PutBack, 11)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_end_at_once_while_redis_is_down() {
-    play_all(Memory::Down, 0).await;
+    Box::pin(play_all(Memory::Down, 0)).await;
 }
