@@ -228,21 +228,19 @@ async fn answers(scene: &Scene) -> Vec<(Route, u16, Value)> {
     answers
 }
 
-type Breaking = Box<dyn Fn(&FaultProxy)>;
+/// Puts the server behind a proxy out of order.
+type Break<'a> = &'a dyn Fn(&FaultProxy);
 
 #[tokio::test]
 async fn without_redis_every_route_answers_the_same() {
     let with_redis = answers(&Scene::set().await).await;
-    let modes: [(&str, Breaking); 4] = [
-        ("stopped", Box::new(FaultProxy::stop)),
-        ("silent", Box::new(|proxy| proxy.set(ProxyMode::BlackHole))),
-        ("lost", Box::new(FaultProxy::lose)),
-        (
-            "broken",
-            Box::new(|proxy| {
-                proxy.set(ProxyMode::Answer(Arc::new(|_| Some(b"-LOADING as told\r\n".to_vec()))));
-            }),
-        ),
+    let modes: [(&str, Break); 4] = [
+        ("stopped", &FaultProxy::stop),
+        ("silent", &|proxy| proxy.set(ProxyMode::BlackHole)),
+        ("lost", &FaultProxy::lose),
+        ("broken", &|proxy| {
+            proxy.set(ProxyMode::Answer(Arc::new(|_| Some(b"-LOADING as told\r\n".to_vec()))));
+        }),
     ];
     for (name, break_redis) in modes {
         let scene = Scene::set().await;

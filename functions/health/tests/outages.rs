@@ -68,7 +68,7 @@ fn statuses(body: &Value) -> Vec<&str> {
 async fn redis_out_of_order_in_any_way_is_degraded() {
     let scene = Scene::set().await;
     let ways: [&dyn Fn(&FaultProxy); 3] = [&FaultProxy::stop, &|proxy| proxy.set(ProxyMode::BlackHole), &|proxy| {
-        proxy.set(ProxyMode::Answer(Arc::new(|_| Some(b"-LOADING as told\r\n".to_vec()))))
+        proxy.set(ProxyMode::Answer(Arc::new(|_| Some(b"-LOADING as told\r\n".to_vec()))));
     }];
     for break_redis in ways {
         scene.ready(200).await;

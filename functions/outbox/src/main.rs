@@ -12,7 +12,9 @@ async fn main() -> Result<(), lambda::Error> {
         let ctx = ctx.clone();
         async move {
             let left = |deadline| TimeDelta::to_std(&(deadline - ctx.clock.now())).unwrap_or(Duration::ZERO);
-            let summary = serde_json::to_value(outbox::sweep(&ctx, invocation.deadline.map(left)).await)?;
+            // Boxed, because the runtime moves the future of an invocation about and this one is large.
+            let sweep = Box::pin(outbox::sweep(&ctx, invocation.deadline.map(left)));
+            let summary = serde_json::to_value(sweep.await)?;
             tracing::info!(event = "sweep", %summary);
             Ok(summary)
         }

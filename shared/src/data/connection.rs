@@ -114,7 +114,8 @@ impl Connection {
         F: Future<Output = Result<T, Error>> + 'c,
     {
         let (connection, mut judge) = self.parts()?;
-        let answer = timeout(judge.patience, ask(connection)).await;
+        // Boxed, as above.
+        let answer = timeout(judge.patience, Box::pin(ask(connection))).await;
         answer.unwrap_or_else(|_| Err(overdue())).inspect_err(|error| {
             judge.note(error);
         })

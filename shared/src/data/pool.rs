@@ -75,10 +75,9 @@ impl Database {
     /// Postgres does not answer. A broken connection is retried once: nothing has been written yet.
     pub async fn begin(&self, scope: TenantScope) -> Result<TenantTx, sqlx::Error> {
         let connections = self.for_transactions();
-        match TenantTx::begin(&connections, scope, self.statement_timeout).await {
-            Err(error) if is_broken_connection(&error) => {
-                TenantTx::begin(&connections, scope, self.statement_timeout).await
-            }
+        let attempt = || Box::pin(TenantTx::begin(&connections, scope, self.statement_timeout));
+        match attempt().await {
+            Err(error) if is_broken_connection(&error) => attempt().await,
             outcome => outcome,
         }
     }
@@ -89,10 +88,9 @@ impl Database {
     /// As [`begin`](Self::begin).
     pub async fn begin_without_tenant(&self) -> Result<Transaction, sqlx::Error> {
         let connections = self.for_transactions();
-        match Transaction::begin(&connections, self.statement_timeout).await {
-            Err(error) if is_broken_connection(&error) => {
-                Transaction::begin(&connections, self.statement_timeout).await
-            }
+        let attempt = || Box::pin(Transaction::begin(&connections, self.statement_timeout));
+        match attempt().await {
+            Err(error) if is_broken_connection(&error) => attempt().await,
             outcome => outcome,
         }
     }

@@ -108,11 +108,9 @@ async fn a_transaction_that_idles_frees_its_locks_and_is_503() {
     let (proxied, tenant) = pool_of_one().await;
     let mut frozen = begin(&proxied, &tenant).await.expect("begun");
     rename(&mut frozen, "frozen").await.expect("renamed");
-    let other = sqlx::query("UPDATE users SET name = 'other' WHERE tenant_id = $1")
-        .bind(tenant.id)
-        .execute(&proxied.stack.owner_pool())
-        .await
-        .expect("the locks are freed");
+    let owner = proxied.stack.owner_pool();
+    let waiting = sqlx::query("UPDATE users SET name = 'other' WHERE tenant_id = $1").bind(tenant.id);
+    let other = bounded(waiting.execute(&owner)).await.expect("the locks are freed");
     assert_eq!(other.rows_affected(), 4);
     let error = rename(&mut frozen, "thawed").await.expect_err("ended");
     assert!(["25P03", ""].contains(&&*sqlstate(&error)), "{error}");
