@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::{Value, json};
-use shared::testing::{Answer, TestClient, TestKey, TestStack};
+use shared::testing::{Answer, TestClient, TestKey, TestRequest, TestStack};
 use sqlx::PgPool;
 use system_tests::{description, product};
 use uuid::Uuid;
@@ -22,6 +22,8 @@ pub(crate) struct Operation {
     pub(crate) id: String,
     pub(crate) method: String,
     pub(crate) path: String,
+    /// Whether it takes an `Idempotency-Key`.
+    pub(crate) takes_a_key: bool,
 }
 
 impl Operation {
@@ -40,6 +42,11 @@ pub(crate) fn operations() -> Vec<Operation> {
                 id: operation["operationId"].as_str().expect("an operation id").to_owned(),
                 method: method.to_uppercase(),
                 path: path.clone(),
+                takes_a_key: operation["parameters"].as_array().is_some_and(|parameters| {
+                    parameters
+                        .iter()
+                        .any(|parameter| parameter["name"] == "Idempotency-Key")
+                }),
             });
         }
     }
@@ -110,6 +117,10 @@ impl Journal {
     }
 
     pub(crate) async fn send(&self, operation: &str, who: Who<'_>, id: &str, body: Option<&Value>) -> Answer {
+        self.request(operation, who, id, body).send().await
+    }
+
+    pub(crate) fn request(&self, operation: &str, who: Who<'_>, id: &str, body: Option<&Value>) -> TestRequest {
         let operation = &self.operations[operation];
         let request = self
             .client
@@ -120,8 +131,8 @@ impl Journal {
             Who::Key(key) => request.key(key),
         };
         match body {
-            Some(body) => request.json(body).send().await,
-            None => request.send().await,
+            Some(body) => request.json(body),
+            None => request,
         }
     }
 

@@ -5,6 +5,7 @@
 mod approvals;
 mod at_once;
 mod journal;
+mod replays;
 mod tenants;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -64,14 +64,20 @@ impl Processes {
         self.stacks[0].operator()
     }
 
-    /// Asks a function with a key.
+    /// Asks a function with a key, from an address of its own: wrong secrets are counted by address, and these are many.
+    /// A request for approval takes effect once, so that it could be answered again from what is kept of it.
     pub(crate) async fn ask(
         &self,
         key: &TestKey,
         (function, method, path): Target<'_>,
         body: Option<&Value>,
     ) -> Answer {
+        let [.., a, b, c] = key.id.into_bytes();
         let request = self.of(function).request(method, path).key(key);
+        let mut request = request.from_address(&format!("10.{a}.{b}.{c}"));
+        if (function, method) == ("approval", "POST") {
+            request = request.header("idempotency-key", &key.id.to_string());
+        }
         match body {
             Some(body) => request.json(body).send().await,
             None => request.send().await,

@@ -163,7 +163,7 @@ impl Once {
         }
         // Only now, in a statement of its own: whoever held the lock has committed, and this one sees what it left.
         let kept = store::find(&mut tx, &principal, &print.route, &print.key).await?;
-        attempt(tx, print, principal, kept)
+        attempt(tx, print, principal, kept).await
     }
 
     /// Begins the operator's making of a tenant: the record of an earlier one lies in the tenant that it made.
@@ -183,22 +183,32 @@ impl Once {
             return Err(in_flight());
         }
         let kept = store::find_of_operator(&mut tx, &print.route, &print.key).await?;
-        attempt(tx, print, OPERATOR.to_owned(), kept)
+        attempt(tx, print, OPERATOR.to_owned(), kept).await
     }
 }
 
-fn attempt<T>(tx: TenantTx, print: Fingerprint, principal: String, kept: Option<Kept>) -> Result<Attempt<T>, ApiError> {
-    match kept {
-        None => Ok(Attempt::First(Work {
+async fn attempt<T>(
+    tx: TenantTx,
+    print: Fingerprint,
+    principal: String,
+    kept: Option<Kept>,
+) -> Result<Attempt<T>, ApiError> {
+    let Some(kept) = kept else {
+        return Ok(Attempt::First(Work {
             tx,
             keep: Some((print, principal)),
-        })),
-        Some(kept) if kept.body_hash == print.body_hash => Ok(Attempt::Done(Performed(Effect::Before(kept)))),
-        Some(_) => Err(ApiError::new(
+        }));
+    };
+    // Dropped, it would be rolled back only after the answer is out, and who asks again at once would find the lock taken.
+    tx.commit().await?;
+    if kept.body_hash == print.body_hash {
+        Ok(Attempt::Done(Performed(Effect::Before(kept))))
+    } else {
+        Err(ApiError::new(
             ErrorCode::IdempotencyMismatch,
             "This Idempotency-Key was used for a request with another body",
         )
-        .with_details(json!({ "header": "Idempotency-Key" }))),
+        .with_details(json!({ "header": "Idempotency-Key" })))
     }
 }
 
