@@ -64,7 +64,8 @@ export RUSTC_WORKSPACE_WRAPPER
 
 cargo build --workspace --bins --locked
 scripts/e2e.sh
-cargo test --workspace --locked
+failed=0
+cargo test --workspace --locked --no-fail-fast || failed=1
 
 mapfile -t tests < <(cargo test --workspace --locked --no-run --message-format=json 2>/dev/null |
     python3 -c 'import json, sys
@@ -83,4 +84,8 @@ llvm "$profdata" merge --sparse --failure-mode=all --input-files "$profiles/list
 of_tests='/(tests|testing|target|registry|rustc)/|/tests\.rs$|/examples\.rs$'
 llvm "$cov" export --format=lcov --instr-profile "$profiles/all.profdata" --ignore-filename-regex "$of_tests" "${objects[@]}" \
     >"$profiles/lcov.info"
-exec python3 scripts/coverage_report.py "$profiles/lcov.info" "$least" "$@"
+python3 scripts/coverage_report.py "$profiles/lcov.info" "$least" "$@"
+if ((failed)); then
+    echo 'error: tests failed (above), so fewer lines may have been executed than could be.' >&2
+    exit 1
+fi
