@@ -1,7 +1,6 @@
 //! The tenant transaction against the real catalogue: what it shows, what it refuses, and what outlives it.
 
 use shared::{data::TenantScope, testing::TestStack};
-use sqlx::Row as _;
 
 /// Every table with a tenant, from the catalogue, so that a new one cannot be forgotten.
 async fn tenant_tables(stack: &TestStack) -> Vec<String> {
@@ -55,61 +54,6 @@ async fn without_a_tenant_context_every_tenant_table_errors() {
             assert!(["42704", "22P02"].contains(&code.as_str()), "{table}: {error}");
         }
     }
-}
-
-#[tokio::test]
-async fn every_tenant_table_is_forced_owned_and_out_of_reach_of_truncate() {
-    let stack = TestStack::start().await;
-    let pool = stack.owner_pool();
-    let rows = sqlx::query(
-        "SELECT c.relname::text AS name, c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced, r.rolname::text AS owner,
-                c.relispartition AS is_partition,
-                has_table_privilege('countersign_app', c.oid, 'TRUNCATE')
-                    OR has_table_privilege('countersign_sweeper', c.oid, 'TRUNCATE')
-                    OR has_table_privilege('countersign_auditor', c.oid, 'TRUNCATE') AS truncates,
-                has_table_privilege('countersign_app', c.oid, 'SELECT, INSERT, UPDATE, DELETE')
-                    OR has_table_privilege('countersign_sweeper', c.oid, 'SELECT, INSERT, UPDATE, DELETE') AS reachable
-         FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
-         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname <> '_sqlx_migrations'",
-    )
-    .fetch_all(&pool)
-    .await
-    .expect("the catalogue answers");
-    assert!(rows.len() > 20, "tables and partitions");
-    for row in rows {
-        let name: String = row.get("name");
-        assert!(
-            row.get::<bool, _>("enabled") && row.get::<bool, _>("forced"),
-            "{name} has row-level security"
-        );
-        assert_eq!(row.get::<String, _>("owner"), "countersign_owner", "{name}");
-        assert!(!row.get::<bool, _>("truncates"), "{name} can be truncated");
-        if row.get::<bool, _>("is_partition") {
-            assert!(
-                !row.get::<bool, _>("reachable"),
-                "{name} is reachable beside its parent"
-            );
-        }
-    }
-    let roles: Vec<String> = sqlx::query_scalar(
-        "SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'countersign%' AND (rolsuper OR rolbypassrls)",
-    )
-    .fetch_all(&pool)
-    .await
-    .expect("the catalogue answers");
-    assert!(roles.is_empty(), "{roles:?} bypass row-level security");
-    let definers: Vec<String> = sqlx::query_scalar(
-        "SELECT p.oid::regprocedure::text FROM pg_proc p
-         WHERE p.prosecdef AND p.pronamespace IN ('public'::regnamespace, 'lookup'::regnamespace)
-           AND NOT coalesce(p.proconfig::text LIKE '%search_path=%', false)",
-    )
-    .fetch_all(&pool)
-    .await
-    .expect("the catalogue answers");
-    assert!(
-        definers.is_empty(),
-        "{definers:?} run as their owner without a fixed search_path"
-    );
 }
 
 #[tokio::test]

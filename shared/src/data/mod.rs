@@ -1,9 +1,10 @@
 //! The two stores: Postgres, which is the truth, and Redis, which is not.
 //!
-//! Connections, the tenant transaction and the cache live here. No query of any domain may enter; those are in each
-//! function's `store`.
+//! Connections, the tenant transaction, the cache and the rules over the catalogue live here. No query of any domain may
+//! enter; those are in each function's `store`.
 
 mod cache;
+pub mod catalogue;
 mod connection;
 mod migrations;
 mod pool;

@@ -1,0 +1,8 @@
+SELECT format('%s on %s', quote_ident(w.rulename), w.ev_class::regclass) AS "object!",
+       format('DROP RULE %I ON %s;', w.rulename, w.ev_class::regclass) AS "remedy!"
+FROM pg_rewrite w
+JOIN pg_class c ON c.oid = w.ev_class
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN ('public', 'lookup')
+-- A view is a rule for SELECT; those have a rule of their own.
+WHERE w.ev_type <> '1'
+ORDER BY 1

@@ -1,0 +1,10 @@
+-- A view runs as its owner unless it says otherwise.
+SELECT c.oid::regclass::text AS "object!",
+       format('ALTER VIEW %s SET (security_invoker = true);', c.oid::regclass) AS "remedy!"
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN ('public', 'lookup')
+WHERE c.relkind = 'v'
+  AND NOT EXISTS (
+      SELECT FROM pg_options_to_table(c.reloptions) o
+      WHERE o.option_name = 'security_invoker' AND o.option_value IN ('true', 'on', 'yes', '1'))
+ORDER BY 1
