@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     client::{Client, Credential},
-    commands::{decide, demo, inbox, key, migrate, request, seed, wait},
+    commands::{decide, demo, doctor, inbox, key, migrate, request, seed, wait},
     exit::{Failure, with_exit_codes},
 };
 
@@ -51,6 +51,7 @@ pub(crate) struct Globals {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Migrate(migrate::Migrate),
+    Doctor(doctor::Doctor),
     Seed(seed::Seed),
     Key(key::Key),
     Request(request::Request),

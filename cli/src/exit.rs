@@ -8,7 +8,8 @@ use serde_json::Value;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done; for `wait`, the request was approved
-  1  failed: the server or the database is unavailable, or answered something unexpected
+  1  failed: the server or the database is unavailable, or answered something unexpected; for
+     `doctor`, a check failed
   2  wrong usage: of the command line, or a value that the server refuses
   3  denied
   4  expired, cancelled or revoked

@@ -1,7 +1,7 @@
 //! `countersign`: the command line of Countersign.
 //!
 //! One command a file under `commands/`. What they share stands beside this file: the arguments, the HTTP client, the
-//! output and the exit codes. No command knows of another, and none but `migrate` and `seed` opens a database.
+//! output and the exit codes. No command knows of another, and none but `migrate`, `seed` and `doctor` opens a database.
 
 mod approval;
 mod arguments;
@@ -10,7 +10,9 @@ mod columns;
 mod commands;
 mod exit;
 mod key_file;
+mod migrations;
 mod output;
+mod place;
 mod span;
 mod visible;
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod decide;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod inbox;
 pub(crate) mod key;
 pub(crate) mod migrate;
@@ -23,6 +24,7 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<Exit, Failure>
     let globals = &arguments.globals;
     match arguments.command {
         Command::Migrate(command) => migrate::run(&command, output),
+        Command::Doctor(_) => doctor::run(output),
         Command::Seed(command) => seed::run(&command, output),
         Command::Key(command) => key::run(&command, &globals.connect()?, output),
         Command::Request(command) => request::run(&command, &globals.connect()?, output),

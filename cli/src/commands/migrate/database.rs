@@ -21,7 +21,7 @@ use sqlx::{
     postgres::PgConnectOptions,
 };
 
-use crate::{exit::Failure, output::Output};
+use crate::{exit::Failure, migrations::ups, output::Output, place::place};
 
 /// The table of `sqlx migrate`.
 pub(super) const TABLE: &str = "_sqlx_migrations";
@@ -75,17 +75,6 @@ fn may_pass(error: &sqlx::Error) -> bool {
     is_unavailable(error) && !is_final
 }
 
-/// The server, for messages: never the password.
-fn place(options: &PgConnectOptions) -> String {
-    let database = options.get_database().unwrap_or_else(|| options.get_username());
-    format!(
-        "Postgres at {}:{} (database {database}, role {})",
-        options.get_host(),
-        options.get_port(),
-        options.get_username()
-    )
-}
-
 /// The lock under which one process at a time migrates. Released with the connection.
 ///
 /// Returns the versions that are applied, once it is sure that they are ours.
@@ -109,13 +98,6 @@ pub(super) async fn lock(connection: &mut PgConnection) -> Result<HashSet<i64>, 
         }
     }
     Ok(applied.into_iter().map(|done| done.version).collect())
-}
-
-/// The migrations that go forward, oldest first.
-pub(super) fn ups() -> impl Iterator<Item = &'static Migration> {
-    MIGRATOR
-        .iter()
-        .filter(|migration| migration.migration_type.is_up_migration())
 }
 
 /// The migrations that go back, newest first.

@@ -1,18 +1,14 @@
 //! `countersign migrate status`.
 
-use std::{borrow::Cow, collections::BTreeMap};
-
-use chrono::{DateTime, Utc};
 use clap::Args;
-use serde::Serialize;
 use serde_json::json;
 use shared::http::timestamp;
-use sqlx::PgConnection;
 
 use super::database;
 use crate::{
     columns::table,
     exit::{Exit, Failure, with_exit_codes},
+    migrations,
     output::Output,
 };
 
@@ -24,45 +20,12 @@ Examples:
   countersign migrate status --json"))]
 pub(super) struct Status {}
 
-/// How one migration stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum State {
-    /// As built in here.
-    Applied,
-    /// Not yet.
-    Pending,
-    /// Applied in another form than the one built in here.
-    Changed,
-    /// Applied by a program that knows more than this one.
-    Unknown,
-    /// Begun and not finished.
-    Failed,
-}
-
-#[derive(Debug, Serialize)]
-struct Line {
-    version: i64,
-    description: Cow<'static, str>,
-    state: State,
-    #[serde(with = "timestamp::option")]
-    applied_at: Option<DateTime<Utc>>,
-}
-
-struct Applied {
-    description: String,
-    installed_on: DateTime<Utc>,
-    success: bool,
-    checksum: Vec<u8>,
-}
-
 /// Compares the database with the migrations built in.
 pub(super) async fn run(output: Output) -> Result<Exit, Failure> {
     let mut connection = database::connect(output).await?;
-    let applied = list_applied(&mut connection)
+    let lines = migrations::compared(&mut connection)
         .await
         .map_err(|error| database::failed(error.into()))?;
-    let lines = compare(applied);
 
     let rows: Vec<[String; 4]> = lines
         .iter()
@@ -80,93 +43,4 @@ pub(super) async fn run(output: Output) -> Result<Exit, Failure> {
     output.line(table(["VERSION", "STATE", "APPLIED AT", "DESCRIPTION"], &rows))?;
     output.value(&json!({ "migrations": lines }))?;
     Ok(Exit::Done)
-}
-
-fn compare(mut applied: BTreeMap<i64, Applied>) -> Vec<Line> {
-    let mut lines: Vec<Line> = database::ups()
-        .map(|migration| {
-            let done = applied.remove(&migration.version);
-            let state = match &done {
-                None => State::Pending,
-                Some(done) if !done.success => State::Failed,
-                Some(done) if done.checksum != *migration.checksum => State::Changed,
-                Some(_) => State::Applied,
-            };
-            let description = migration.description.clone();
-            Line {
-                version: migration.version,
-                description,
-                state,
-                applied_at: done.map(|done| done.installed_on),
-            }
-        })
-        .collect();
-    lines.extend(applied.into_iter().map(|(version, done)| Line {
-        version,
-        description: done.description.into(),
-        state: if done.success { State::Unknown } else { State::Failed },
-        applied_at: Some(done.installed_on),
-    }));
-    lines.sort_by_key(|line| line.version);
-    lines
-}
-
-async fn list_applied(connection: &mut PgConnection) -> Result<BTreeMap<i64, Applied>, sqlx::Error> {
-    // To look must not create the table, as `up` does.
-    let exists = sqlx::query_scalar!(r#"SELECT to_regclass('_sqlx_migrations') IS NOT NULL AS "exists!""#)
-        .fetch_one(&mut *connection)
-        .await?;
-    if !exists {
-        return Ok(BTreeMap::new());
-    }
-    let rows = sqlx::query!("SELECT version, description, installed_on, success, checksum FROM _sqlx_migrations")
-        .fetch_all(connection)
-        .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let (description, installed_on) = (row.description, row.installed_on);
-            (
-                row.version,
-                Applied {
-                    description,
-                    installed_on,
-                    success: row.success,
-                    checksum: row.checksum,
-                },
-            )
-        })
-        .collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_state_is_told_apart() {
-        let known: Vec<_> = database::ups().collect();
-        let row = |checksum: &[u8], success| Applied {
-            description: "some".to_owned(),
-            installed_on: DateTime::UNIX_EPOCH,
-            success,
-            checksum: checksum.to_vec(),
-        };
-        let applied = BTreeMap::from([
-            (known[0].version, row(&known[0].checksum, true)),
-            (known[1].version, row(b"other", true)),
-            (known[2].version, row(&known[2].checksum, false)),
-            (9_999, row(b"", true)),
-            (i64::MAX, row(b"", false)),
-        ]);
-        let lines = compare(applied);
-        let state = |version: i64| lines.iter().find(|line| line.version == version).map(|line| line.state);
-        assert_eq!(state(known[0].version), Some(State::Applied));
-        assert_eq!(state(known[1].version), Some(State::Changed));
-        assert_eq!(state(known[2].version), Some(State::Failed));
-        assert_eq!(state(known[3].version), Some(State::Pending));
-        assert_eq!(state(9_999), Some(State::Unknown));
-        assert_eq!(state(i64::MAX), Some(State::Failed));
-        assert!(lines.windows(2).all(|pair| pair[0].version < pair[1].version));
-    }
 }

@@ -7,6 +7,7 @@ use sqlx::migrate::Migrate as _;
 use super::database::{self, Step, TABLE, failed};
 use crate::{
     exit::{Exit, Failure, with_exit_codes},
+    migrations::ups,
     output::Output,
 };
 
@@ -29,7 +30,7 @@ pub(super) async fn run(command: &Up, output: Output) -> Result<Exit, Failure> {
     let applied = database::lock(&mut connection).await?;
 
     let mut steps = Vec::new();
-    for migration in database::ups().filter(|m| m.version <= to && !applied.contains(&m.version)) {
+    for migration in ups().filter(|m| m.version <= to && !applied.contains(&m.version)) {
         let elapsed = connection.apply(TABLE, migration).await.map_err(failed)?;
         let step = Step::new(migration, elapsed);
         output.line(format_args!("applied {step}"))?;

@@ -17,8 +17,11 @@ pub struct Rule {
     pub name: &'static str,
     /// What it prevents, in one sentence.
     pub why: &'static str,
-    look: for<'c> fn(&'c mut PgConnection) -> BoxFuture<'c, Result<Vec<Found>, sqlx::Error>>,
+    look: fn(&mut PgConnection) -> Looking<'_>,
 }
+
+/// A rule's query on its way.
+type Looking<'c> = BoxFuture<'c, Result<Vec<Found>, sqlx::Error>>;
 
 /// An object that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
