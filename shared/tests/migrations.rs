@@ -7,7 +7,7 @@ use shared::{
 use sqlx::PgPool;
 
 /// Everything of the schema that the catalogue knows, as sorted lines: relations with owner, rights and row-level
-/// security, columns, constraints, indexes, policies, functions, triggers, schemas.
+/// security, columns, constraints, indexes, policies, functions, triggers, default rights, schemas.
 async fn dump(pool: &PgPool) -> Vec<String> {
     sqlx::query_scalar(
         r"
@@ -40,6 +40,8 @@ async fn dump(pool: &PgPool) -> Vec<String> {
                 FROM pg_proc p JOIN ours ON ours.oid = p.pronamespace
             UNION ALL
             SELECT 'trigger ' || pg_get_triggerdef(t.oid) FROM pg_trigger t WHERE NOT t.tgisinternal
+            UNION ALL
+            SELECT format('default %s %s %s', d.defaclrole::regrole, d.defaclobjtype, d.defaclacl) FROM pg_default_acl d
         ) lines
         WHERE line NOT LIKE '%\_sqlx\_migrations%'
         ORDER BY line",
