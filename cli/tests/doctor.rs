@@ -293,7 +293,7 @@ async fn a_missing_partition_is_named_by_its_month_and_its_remedy_makes_it() {
 async fn who_logs_in_wrongly_or_elsewhere_is_told_without_the_password() {
     let (database, other) = (migrated().await, TestDatabase::create_empty().await);
     let environment = environment(&database);
-    // A role that exists and may not log in is refused like one with another password, under any authentication method.
+    // A role that exists and may not log in, under any authentication method.
     let refused = complaints(
         &with(
             environment.clone(),
@@ -304,11 +304,12 @@ async fn who_logs_in_wrongly_or_elsewhere_is_told_without_the_password() {
     only(
         &refused,
         "failed app Postgres at ",
-        "-> as a superuser `ALTER ROLE countersign_owner LOGIN PASSWORD '…';`, and put the same password into DATABASE_URL",
+        "-> put the URL of the role countersign_app into DATABASE_URL",
     );
     let mistyped = database
         .url("countersign_sweeper")
         .replace("countersign-tests", "hunter2");
+    // Only where the server asks for one, as that of `make test` does.
     if PgConnection::connect(&mistyped).await.is_err() {
         let refused = complaints(&with(environment.clone(), &[("SWEEPER_DATABASE_URL", &mistyped)]), 1);
         only(

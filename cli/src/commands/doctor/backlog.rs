@@ -22,6 +22,9 @@ pub(super) async fn look(connection: &mut PgConnection, config: &OutboxConfig, c
 
 #[expect(clippy::cast_precision_loss, reason = "seconds of a setting, far below 2^53")]
 fn judge(pending: i64, oldest_seconds: f64, late_seconds: u64) -> Check {
+    if pending == 0 {
+        return Check::ok(NAME, "nothing waits");
+    }
     let found = format!("{pending} events wait, the oldest for {oldest_seconds:.0} s");
     if oldest_seconds > late_seconds as f64 {
         return Check::warning(
@@ -41,7 +44,7 @@ mod tests {
 
     #[test]
     fn only_what_waits_too_long_is_a_warning() {
-        assert_eq!(judge(0, 0.0, 120).status, Status::Ok);
+        assert_eq!(judge(0, 0.0, 120), Check::ok(NAME, "nothing waits"));
         assert_eq!(judge(9, 119.0, 120).status, Status::Ok);
         let late = judge(9, 121.4, 120);
         assert_eq!(

@@ -127,6 +127,9 @@ async fn identify(
 fn refused(login: &Login, options: &PgConnectOptions, error: &sqlx::Error) -> Check {
     let code = error.as_database_error().and_then(DatabaseError::code);
     let remedy = match code.as_deref() {
+        Some("28P01" | "28000") if options.get_username() != login.role && login.role != MIGRATOR.role => {
+            format!("put the URL of the role {} into {}", login.role, login.variable)
+        }
         Some("28P01" | "28000") => format!(
             "as a superuser `ALTER ROLE {} LOGIN PASSWORD '…';`, and put the same password into {}",
             options.get_username(),
@@ -150,9 +153,12 @@ fn refused(login: &Login, options: &PgConnectOptions, error: &sqlx::Error) -> Ch
             login.variable
         ),
     };
+    let said = error
+        .as_database_error()
+        .map_or_else(|| error.to_string(), |error| error.message().to_owned());
     Check::failed(
         login.name,
-        format!("{} does not take us: {error}", place(options)),
+        format!("{} does not take us: {said}", place(options)),
         remedy,
     )
 }

@@ -106,7 +106,10 @@ fn judge(facts: &Facts, config: &Config) -> Vec<Check> {
         ));
     }
     if checks.is_empty() {
-        checks.push(Check::ok(NAME, format!("version {version}, {} clients", facts.clients)));
+        checks.push(Check::ok(
+            NAME,
+            format!("version {version}, connections: {}", facts.clients),
+        ));
     }
     checks
 }
@@ -213,7 +216,7 @@ mod tests {
     fn a_sound_server_is_told_in_one_line() {
         assert_eq!(
             only(&judge(&facts(&[]), &config(&[]))),
-            (Status::Ok, "version 16.4, 4 clients")
+            (Status::Ok, "version 16.4, connections: 4")
         );
     }
 
