@@ -135,7 +135,8 @@ where
             request_id: context.request_id,
         })
     };
-    lambda_runtime::run(service_fn(each)).await
+    // Boxed: it holds all that one invocation needs, and would be moved about whole.
+    Box::pin(lambda_runtime::run(service_fn(each))).await
 }
 
 /// cargo-lambda's emulator names a deadline in January 1970; a deadline before this product existed is none.
