@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::{
+    env,
     io::Write as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -21,6 +22,8 @@ pub(crate) fn countersign(environment: &[(String, String)], arguments: &[&str]) 
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
     command
         .env_clear()
+        // Where an instrumented build leaves its counts (`make coverage`); nothing reads it otherwise.
+        .envs(env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)))
         .envs(environment.iter().cloned())
         .args(arguments)
         .current_dir("/")
