@@ -118,7 +118,7 @@ async fn play_everywhere(world: &World, ending: Ending, key: &TestKey, count: &m
 
 /// Every ending of a person's and an agent's key.
 async fn play_all(memory: Memory, redis_database: u8) {
-    let world = World::start(memory, redis_database).await;
+    let world = Box::pin(World::start(memory, redis_database)).await;
     let mut counts: BTreeMap<(&str, Ending), Count> = BTreeMap::new();
     let mut agents = 0;
     for holder in ["a person", "an agent"] {
@@ -136,8 +136,8 @@ async fn play_all(memory: Memory, redis_database: u8) {
                     TestKey::of_agent(&world.stack, world.tenant.id, &format!("agent-{agents}"), None).await
                 };
                 match routes.next() {
-                    Some(route) => play(&world, ending, &key, &route, count).await,
-                    None => break play_everywhere(&world, ending, &key, count).await,
+                    Some(route) => Box::pin(play(&world, ending, &key, &route, count)).await,
+                    None => break Box::pin(play_everywhere(&world, ending, &key, count)).await,
                 }
             }
         }

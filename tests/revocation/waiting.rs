@@ -10,7 +10,7 @@ use crate::{
 };
 
 async fn play_all(memory: Memory, redis_database: u8) {
-    let world = World::start(memory, redis_database).await;
+    let world = Box::pin(World::start(memory, redis_database)).await;
     let mut ended = 0;
     for ending in Ending::ALL {
         // Seen by people only, if they are told to wait for it.
