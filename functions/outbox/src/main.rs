@@ -8,16 +8,15 @@ use shared::{context::Duty, lambda};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
     let ctx = lambda::start(Duty::Sweep).await?;
-    lambda::run_scheduled(move |invocation| {
+    let invocations = lambda::run_scheduled(move |invocation| {
         let ctx = ctx.clone();
         async move {
             let left = |deadline| TimeDelta::to_std(&(deadline - ctx.clock.now())).unwrap_or(Duration::ZERO);
-            // Boxed, because the runtime moves the future of an invocation about and this one is large.
-            let sweep = Box::pin(outbox::sweep(&ctx, invocation.deadline.map(left)));
-            let summary = serde_json::to_value(sweep.await)?;
+            let summary = serde_json::to_value(outbox::sweep(&ctx, invocation.deadline.map(left)).await)?;
             tracing::info!(event = "sweep", %summary);
             Ok(summary)
         }
-    })
-    .await
+    });
+    // Boxed, because what holds a whole sweep is too large for the stack.
+    Box::pin(invocations).await
 }
