@@ -457,3 +457,26 @@ async fn what_was_dropped_midway_is_neither_done_nor_kept() {
         .expect("counted");
     assert_eq!(records, 1);
 }
+
+#[tokio::test]
+async fn a_refusal_is_over_when_it_is_answered() {
+    let stack = TestStack::start().await;
+    let other = TestStack::on_same_servers(&stack);
+    let tenant = stack.tenant().await;
+    let clients = [&stack, &other].map(|stack| stack.client(product(stack.ctx.clone())));
+    let taken = json!({ "email": "taken@example.com", "name": "T", "role": "approver" });
+    clients[0]
+        .post(&tenant.admin, "/api/v1/users", taken.clone())
+        .await
+        .expect(201);
+    for round in 0..200 {
+        clients[round % 2]
+            .request("POST", "/api/v1/users")
+            .key(&tenant.admin)
+            .header("idempotency-key", "again")
+            .json(&taken)
+            .send()
+            .await
+            .expect_error(409, "CONFLICT");
+    }
+}

@@ -4,7 +4,14 @@
 //! quarter of an hour, and all the while a pool of one would have no connection. So this side counts as well, and closes
 //! a connection whose answer did not come, since whatever it said later would be taken for the answer to something else.
 
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{
+    fmt, io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{
     StreamExt as _, TryStreamExt as _,
@@ -35,7 +42,7 @@ pub(super) fn overdue() -> Error {
 pub struct Connections {
     pool: PgPool,
     patience: Duration,
-    returned: Arc<Notify>,
+    returns: Arc<Returns>,
 }
 
 impl Connections {
@@ -44,7 +51,7 @@ impl Connections {
         Self {
             pool,
             patience,
-            returned: Arc::default(),
+            returns: Arc::default(),
         }
     }
 
@@ -68,20 +75,15 @@ impl Connections {
             patience: self.patience,
             is_spoiled: false,
             has_failed: false,
-            returned: Arc::clone(&self.returned),
+            returns: Arc::clone(&self.returns),
         })
     }
 
-    /// How many there may be at once.
-    pub(super) fn most(&self) -> u32 {
-        self.pool.options().get_max_connections()
-    }
-
-    /// Returns when no connection is in use or on its way back.
+    /// Returns when no connection is on its way back.
     pub(super) async fn all_returned(&self) {
         loop {
-            let next = self.returned.notified();
-            if self.pool.num_idle() >= usize::try_from(self.pool.size()).unwrap_or(usize::MAX) {
+            let next = self.returns.ended.notified();
+            if self.returns.under_way.load(Ordering::SeqCst) == 0 {
                 return;
             }
             next.await;
@@ -95,6 +97,30 @@ impl fmt::Debug for Connections {
     }
 }
 
+/// The connections on their way back to the pool, each perhaps with a transaction to roll back.
+#[derive(Default)]
+struct Returns {
+    under_way: AtomicUsize,
+    ended: Notify,
+}
+
+/// One of them.
+struct Return(Arc<Returns>);
+
+impl Return {
+    fn begin(returns: &Arc<Returns>) -> Self {
+        returns.under_way.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(returns))
+    }
+}
+
+impl Drop for Return {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::SeqCst);
+        self.0.ended.notify_waiters();
+    }
+}
+
 /// A connection on which every answer is waited for in bounded time. It goes back to its pool when dropped, or is closed
 /// when it is no longer sound.
 pub struct Connection {
@@ -104,7 +130,7 @@ pub struct Connection {
     is_spoiled: bool,
     /// A statement failed, and with it whatever transaction it was in.
     has_failed: bool,
-    returned: Arc<Notify>,
+    returns: Arc<Returns>,
 }
 
 impl Connection {
@@ -166,18 +192,15 @@ impl Drop for Connection {
         match Handle::try_current() {
             Ok(runtime) if !self.is_spoiled => {
                 let back = pooled.return_to_pool();
-                let returned = Arc::clone(&self.returned);
+                let under_way = Return::begin(&self.returns);
                 runtime.spawn(async move {
                     // Given up half way it is closed, and its place in the pool is free.
                     let _ = timeout(MOST_RETURNING, back).await;
-                    returned.notify_waiters();
+                    drop(under_way);
                 });
             }
             // Not with a farewell, which would have to be waited for: the server rolls back when it sees the end.
-            _ => {
-                drop(pooled.detach());
-                self.returned.notify_waiters();
-            }
+            _ => drop(pooled.detach()),
         }
     }
 }

@@ -144,13 +144,11 @@ impl Database {
     /// Waits until the one connection of a Lambda environment is back in its pool.
     ///
     /// A transaction that is dropped is rolled back when its connection returns, which a task of its own sees to. Once
-    /// the answer is out the environment may be frozen before that task has run, with the transaction's locks held; so
-    /// the frame waits for it. With more than one connection there is no such environment, and nothing to wait for.
+    /// the answer is out a Lambda environment may be frozen before that task has run, with the transaction's locks held;
+    /// and whoever asks again at once would find them. So the frame waits for it.
     pub async fn settle(&self) {
-        if self.connections.most() == 1 {
-            // Bounded, because a server that does not answer would not answer the rollback either.
-            let _ = timeout(MOST_SETTLING, self.connections.all_returned()).await;
-        }
+        // Bounded, because a server that does not answer would not answer the rollback either.
+        let _ = timeout(MOST_SETTLING, self.connections.all_returned()).await;
     }
 }
 
