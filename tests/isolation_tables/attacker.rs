@@ -88,7 +88,11 @@ impl<'a> Attacker<'a> {
         let mut connection = PgConnection::connect(&self.stack.database.url("countersign_app"))
             .await
             .expect("connected");
-        let begin = format!("BEGIN; SELECT set_config('app.tenant_id', '{}', true)", self.ours);
+        let user = self.scope.user_id.expect("a person");
+        let begin = format!(
+            "BEGIN; SELECT set_config('app.tenant_id', '{}', true), set_config('app.user_id', '{user}', true)",
+            self.ours
+        );
         sqlx::raw_sql(AssertSqlSafe(begin))
             .execute(&mut connection)
             .await

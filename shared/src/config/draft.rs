@@ -35,7 +35,8 @@ impl Draft {
 
     /// The settings, with the default where a variable is wrong: for finding further mistakes and for nothing else. `None`
     /// when not even the place of the secrets is known, and what is missing there would be guessed.
-    pub(crate) fn for_finding_mistakes(&self) -> Option<&Config> {
+    #[must_use]
+    pub fn for_finding_mistakes(&self) -> Option<&Config> {
         let knows_the_place = self
             .mistakes
             .iter()
@@ -44,7 +45,8 @@ impl Draft {
     }
 
     /// What is wrong so far.
-    pub(crate) fn mistakes(&self) -> &[ConfigError] {
+    #[must_use]
+    pub fn mistakes(&self) -> &[ConfigError] {
         &self.mistakes
     }
 

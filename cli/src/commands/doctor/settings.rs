@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use shared::{
     auth::OperatorCredential,
-    config::{Config, ConfigErrors, Environment, SecretsSource},
+    config::{Config, Draft, SecretsSource},
     secrets::Secrets,
 };
 
@@ -24,15 +24,8 @@ pub(super) struct Found {
 /// Reads the settings. With mistakes among them it goes on with the defaults of those, so that whatever else is wrong is
 /// told as well; `None` when what is left cannot be believed.
 pub(super) fn read(checks: &mut Vec<Check>) -> Option<Config> {
-    let mistakes = match Config::from_env() {
-        Ok(config) => {
-            let environment = config.server.environment.as_str();
-            checks.push(Check::ok(SETTINGS, format!("of the environment {environment}")));
-            return Some(config);
-        }
-        Err(mistakes) => mistakes,
-    };
-    checks.extend(mistakes.iter().map(|mistake| {
+    let draft = Draft::from_env();
+    checks.extend(draft.mistakes().iter().map(|mistake| {
         Check::failed(
             SETTINGS,
             mistake.to_string(),
@@ -42,24 +35,12 @@ pub(super) fn read(checks: &mut Vec<Check>) -> Option<Config> {
             ),
         )
     }));
-    without(&mistakes)
-}
-
-/// The settings with the wrong ones left out. One that says where secrets are kept cannot be guessed.
-fn without(mistakes: &ConfigErrors) -> Option<Config> {
-    let wrong: Vec<&str> = mistakes.iter().map(shared::config::ConfigError::variable).collect();
-    if wrong.iter().any(|name| ["SECRETS_SOURCE", ".env"].contains(name)) {
-        return None;
+    let config = draft.for_finding_mistakes().cloned();
+    if let (true, Some(config)) = (draft.mistakes().is_empty(), &config) {
+        let environment = config.server.environment.as_str();
+        checks.push(Check::ok(SETTINGS, format!("of the environment {environment}")));
     }
-    let environment = Environment::load();
-    Config::from_lookup(&|name| {
-        if wrong.contains(&name) {
-            None
-        } else {
-            environment.get(name)
-        }
-    })
-    .ok()
+    config
 }
 
 /// Reads each secret that something of the product needs.
