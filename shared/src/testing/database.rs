@@ -30,7 +30,13 @@ pub struct TestDatabase {
 impl TestDatabase {
     /// Copies the template, making it first if this cluster has none for these migrations.
     pub async fn create() -> Self {
-        Self::create_from(|template| format!("TEMPLATE {template}")).await
+        let copy = Self::create_from(|template| format!("TEMPLATE {template}")).await;
+        let mut connection = copy.server.connect().await.expect("the test Postgres answers");
+        // A copy has everything that is in its template, but not the rights on the database itself.
+        let revoke = format!("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC", copy.name);
+        run(&mut connection, revoke).await;
+        connection.close().await.expect("closed");
+        copy
     }
 
     /// An empty database, not even migrated.
