@@ -1,7 +1,7 @@
 # The two commands a newcomer needs are `make dev` and `make test`; each brings what it lacks into .local/.
 # `exec`, so that a signal to make reaches the program and not a shell in between.
 
-.PHONY: help dev demo reset test coverage sqlx
+.PHONY: help dev demo reset test soak coverage sqlx
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,9 @@ test: ## Run every check that CI runs, on private servers
 
 coverage: ## Say how much of the product's code the tests execute; fails below 85 %
 	@exec nice scripts/coverage.sh
+
+soak: ## Run the heavy tests at length: races, and thousands of requests while servers fail and processes die
+	@exec scripts/soak.sh
 
 sqlx: ## Regenerate .sqlx after a query or a migration has changed
 	@exec scripts/sqlx-prepare.sh

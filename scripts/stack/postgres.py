@@ -31,6 +31,15 @@ FOR_TESTS = {
     "max_prepared_transactions": "10",
 }
 FOR_DEVELOPMENT = {"max_connections": "200"}
+#: A cluster that tests kill: what it said was committed must be there when it comes back, so commits are awaited. They
+#: need not reach the disk, since the machine does not crash with it. Few connections, so that they can be used up.
+FOR_FAULTS = {
+    "fsync": "off",
+    "synchronous_commit": "on",
+    "full_page_writes": "off",
+    "max_connections": "60",
+    "shared_buffers": "128MB",
+}
 
 
 class Cluster:

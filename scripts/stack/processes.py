@@ -68,6 +68,17 @@ class Child:
                 self.process.wait()
         end_session(self.process.pid)
 
+    def crash(self) -> None:
+        """Kills the program and all it started, at once, as a failing machine would; returns when they are gone."""
+        self.process.kill()
+        self.process.wait()
+        until = time.monotonic() + 20
+        while _members(self.process.pid):
+            if time.monotonic() > until:
+                raise Problem(f"{self.name} is still there after it was killed")
+            end_session(self.process.pid)
+            time.sleep(0.01)
+
     def tail(self, lines: int = 15) -> str:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
@@ -142,6 +153,16 @@ class Supervisor:
                     f"{child.name} ended by itself (exit code {child.process.returncode}); "
                     f"the end of {child.log} says:\n{child.tail()}"
                 )
+
+    def end(self, name: str, *, crash: bool = False) -> None:
+        """Ends one program, in its own way or by a crash; it may be started again. None of that name: nothing to do."""
+        for child in [child for child in self._children if child.name == name]:
+            if crash:
+                child.crash()
+            else:
+                child.end()
+            self._children.remove(child)
+        self._write()
 
     def end_all(self) -> None:
         while self._children:

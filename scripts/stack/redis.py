@@ -40,12 +40,22 @@ def start(home: Home, server: Server, password: str, supervisor: Supervisor, por
     return redis_url(password, port)
 
 
+def flush(port: int, password: str) -> None:
+    """Forgets everything."""
+    if not _says(port, password, "FLUSHALL", b"+OK\r\n+OK"):
+        raise Problem("Redis did not take FLUSHALL")
+
+
 def _answers(port: int, password: str) -> bool:
+    return _says(port, password, "PING", b"+PONG")
+
+
+def _says(port: int, password: str, command: str, wanted: bytes) -> bool:
     try:
-        with socket.create_connection((ports.LOOPBACK, port), timeout=1) as connection:
-            connection.sendall(f"AUTH {password}\r\nPING\r\n".encode())
+        with socket.create_connection((ports.LOOPBACK, port), timeout=5) as connection:
+            connection.sendall(f"AUTH {password}\r\n{command}\r\n".encode())
             answer = b""
-            while b"+PONG" not in answer:
+            while wanted not in answer:
                 more = connection.recv(256)
                 if not more or answer.startswith(b"-"):
                     return False

@@ -115,6 +115,23 @@ class Processes(unittest.TestCase):
         self.assertEqual(Supervisor(self.folder / "ledger.json").end_leftovers(), [])
         self.assertIsNone(wait_for_end(grandchild))
 
+    def test_one_program_can_be_crashed_with_its_descendants_and_started_again(self):
+        supervisor = Supervisor(self.folder / "ledger.json")
+        child = self.start(supervisor)
+        grandchild = self.grandchild()
+        other = supervisor.start("another", ["sleep", "60"], self.folder / "other.log")
+        supervisor.end(child.name, crash=True)
+        self.assertEqual(child.process.returncode, -9)
+        self.assertIsNone(born(grandchild))
+        # What was ended on purpose is not missed.
+        supervisor.check()
+        again = self.start(supervisor)
+        self.assertTrue(again.running() and other.running())
+        supervisor.end(child.name)
+        self.assertFalse(again.running())
+        supervisor.end_all()
+        self.assertFalse(other.running())
+
     def test_a_program_that_ended_by_itself_is_named_with_its_last_words(self):
         supervisor = Supervisor(self.folder / "ledger.json")
         child = supervisor.start("the door", ["sh", "-c", "echo it is locked; exit 3"], self.folder / "log")

@@ -1,4 +1,11 @@
-//! The four HTTP functions as one product, for tests over the whole: all routes on one router, and the one description.
+//! What tests over the whole need: the four HTTP functions as one product on one router, with the one description; the
+//! functions as processes that Lambda runs; and servers of their own that they may stop.
+
+pub mod checker;
+pub mod fleet;
+pub mod load;
+pub mod servers;
+pub mod weather;
 
 mod headers;
 pub mod routes;

@@ -69,8 +69,9 @@ pub(crate) async fn create_api_key(
     Idempotent { body: new, once }: Idempotent<NewApiKey>,
 ) -> Result<Performed<MintedApiKey>, ApiError> {
     let holder = Holder::of(new.role, new.caller_id, new.user_id, new.owner_user_id)?;
-    let now = ctx.clock.now();
-    if new.expires_at.is_some_and(|at| at <= now) {
+    if let Some(at) = new.expires_at
+        && at <= store::database_clock(&ctx.db).await?
+    {
         return Err(ApiError::invalid("expires_at", "must be in the future"));
     }
     let api_key = ApiKey {
@@ -83,7 +84,7 @@ pub(crate) async fn create_api_key(
         environment: new.environment,
         is_active: true,
         minted_by: admin.to_string(),
-        created_at: now,
+        created_at: ctx.clock.now(),
         last_used_at: None,
         expires_at: new.expires_at,
         revoked_at: None,

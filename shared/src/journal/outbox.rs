@@ -33,12 +33,13 @@ pub async fn enqueue(
     event: NewOutboxEvent,
 ) -> Result<Uuid, sqlx::Error> {
     let id = ctx.ids.next();
+    // The database's clock, because readiness measures by it how long an event waits, and functions' clocks may differ.
     sqlx::query!(
         r#"
         INSERT INTO outbox (
             tenant_id, id, aggregate_type, aggregate_id, aggregate_version, event_type, payload, created_at
         )
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, date_trunc('milliseconds', clock_timestamp()))
         "#,
         tenant_id,
         id,
@@ -47,7 +48,6 @@ pub async fn enqueue(
         event.aggregate_version,
         event.event_type,
         event.payload,
-        ctx.clock.now(),
     )
     .execute(conn)
     .await?;

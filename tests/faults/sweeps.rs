@@ -1,0 +1,65 @@
+//! The schedule of a run: sweeps one after the other while it lasts, and until nothing is left when it is over.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use serde_json::json;
+use sqlx::PgPool;
+use system_tests::fleet::{Fate, Fleet};
+use tokio::time::sleep;
+
+/// What Lambda gives a sweep here; all but the margin that it keeps is spent sweeping.
+const SWEEP_DEADLINE: Duration = Duration::from_secs(5);
+/// Sweeps enough for whatever a run leaves.
+const MOST_SWEEPS: usize = 60;
+
+/// Sweeps until it is over.
+pub(crate) async fn sweep_until(fleet: Arc<Fleet>, over: Arc<AtomicBool>) {
+    while !over.load(SeqCst) {
+        let fate = sweep(&fleet).await;
+        assert!(matches!(fate, Fate::Answered(_) | Fate::Killed(_)), "{fate:?}");
+    }
+}
+
+async fn sweep(fleet: &Fleet) -> Fate {
+    let event = json!({
+        "version": "0", "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "detail-type": "Scheduled Event",
+        "source": "aws.events", "account": "123456789012", "time": "2026-11-20T08:00:00Z", "region": "us-east-1",
+        "resources": ["arn:aws:events:us-east-1:123456789012:rule/sweep"], "detail": {}
+    });
+    fleet.invoke("outbox", event, SWEEP_DEADLINE).await
+}
+
+/// Sweeps until nothing is left to do. What waits for its next attempt, or for the lease of a sweep that died, need not
+/// wait here: all sweeps are over, and how long such things wait is shown elsewhere.
+pub(crate) async fn catch_up(fleet: &Fleet, superuser: &PgPool) -> Vec<String> {
+    for _ in 0..MOST_SWEEPS {
+        sqlx::query(
+            "UPDATE outbox_deliveries SET next_attempt_at = now(), leased_until = now() WHERE status = 'PENDING'",
+        )
+        .execute(superuser)
+        .await
+        .expect("the superuser may");
+        let fate = sweep(fleet).await;
+        assert!(matches!(fate, Fate::Answered(_)), "{fate:?}");
+        let left: i64 = sqlx::query_scalar(
+            "SELECT (SELECT count(*) FROM outbox WHERE processed_at IS NULL)
+                  + (SELECT count(*) FROM outbox_deliveries WHERE status = 'PENDING')
+                  + (SELECT count(*) FROM approval_requests
+                     WHERE status IN ('PENDING', 'APPROVED') AND expires_at <= now() - interval '10 seconds')",
+        )
+        .fetch_one(superuser)
+        .await
+        .expect("the database answers");
+        if left == 0 {
+            return Vec::new();
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    vec![format!("after {MOST_SWEEPS} sweeps there is still something to do")]
+}
