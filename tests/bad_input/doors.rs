@@ -46,7 +46,7 @@ impl Sent {
 
     /// With this body.
     pub(crate) fn body(mut self, content_type: &str, body: impl AsRef<[u8]>) -> Self {
-        self.body = body.as_ref().to_owned();
+        body.as_ref().clone_into(&mut self.body);
         self.header("content-type", content_type)
     }
 

@@ -2,6 +2,7 @@
 
 mod headers;
 pub mod routes;
+pub mod fuzz;
 
 use axum::Router;
 use shared::context::AppContext;
