@@ -77,47 +77,68 @@ fn is_wrong_type(field: &Field, name: &str) -> bool {
     !(types.contains(&name) || (name == "integer" && types.contains(&"number")))
 }
 
+/// Whether the schema's rules allow this text, as far as they can be read here: of the formats, nothing asked about is one.
+fn allows(rules: &Value, text: &str) -> bool {
+    let length = text.chars().count() as u64;
+    let matches = |pattern: &str| {
+        regex::Regex::new(pattern)
+            .expect("a pattern that regex reads")
+            .is_match(text)
+    };
+    let names = rules["enum"].as_array();
+    rules["minLength"].as_u64().is_none_or(|least| length >= least)
+        && rules["maxLength"].as_u64().is_none_or(|most| length <= most)
+        && rules["pattern"].as_str().is_none_or(matches)
+        && names.is_none_or(|names| names.iter().any(|name| name == text))
+        && !matches!(rules["format"].as_str(), Some("uuid" | "email" | "date-time"))
+}
+
 /// Values of the right type that break one of the schema's rules.
 fn beyond_the_rules(field: &Field) -> Vec<String> {
     let rules = field.rules();
     let number = |name: &str| rules[name].as_i64();
-    let length = |name: &str| rules[name].as_u64().and_then(|count| usize::try_from(count).ok());
-    let mut texts = Vec::new();
+    let size = |name: &str| rules[name].as_u64().and_then(|count| usize::try_from(count).ok());
+    let mut values = Vec::new();
     if field.types().contains(&"string") {
-        let is_bounded = rules["maxLength"].is_u64()
-            || rules["enum"].is_array()
-            || rules["pattern"].is_string()
-            || matches!(rules["format"].as_str(), Some("uuid" | "email" | "date-time"));
-        if is_bounded {
-            texts.push(json!("x".repeat(300_000)));
-        }
-        if is_bounded
-            && (length("minLength") != Some(0))
-            && (rules["minLength"].is_u64() || !rules["maxLength"].is_u64())
-        {
-            texts.push(json!(""));
-        }
-        if let Some(most) = length("maxLength") {
-            texts.push(json!("é".repeat(most + 1)));
-        }
-        if rules["enum"].is_array() || rules["pattern"].is_string() || rules["format"].is_string() {
-            texts.push(json!("no such thing"));
-            texts.push(json!("\u{202e}\u{200b}"));
-        }
+        let longer = "x".repeat(size("maxLength").unwrap_or_default() + 1);
+        let many = "é".repeat(size("maxLength").unwrap_or_default() + 1);
+        let texts = [
+            "",
+            " ",
+            "\u{3000}\n",
+            "no such thing",
+            "\u{202e}\u{200b}",
+            "bell\u{7}",
+            "\u{9b}2J",
+            "a/b",
+            "é",
+        ];
+        let texts = texts
+            .map(str::to_owned)
+            .into_iter()
+            .chain([longer, many, "x".repeat(300_000)]);
+        values.extend(texts.filter(|text| !allows(rules, text)).map(Value::from));
     }
     if let Some(least) = number("minimum") {
-        texts.push(json!(least - 1));
-        texts.push(json!(-9_007_199_254_740_991_i64));
+        values.push(json!(least - 1));
+        values.push(json!(-9_007_199_254_740_991_i64));
     }
     if let Some(most) = number("maximum") {
-        texts.push(json!(most + 1));
-        texts.push(json!(9_007_199_254_740_991_i64));
+        values.push(json!(most + 1));
+        values.push(json!(9_007_199_254_740_991_i64));
     }
-    if let Some(most) = length("maxItems") {
+    if let Some(most) = size("maxItems") {
         let items: Vec<String> = (0..=most).map(|number| format!("item-{number}")).collect();
-        texts.push(json!(items));
+        values.push(json!(items));
     }
-    texts.iter().map(Value::to_string).collect()
+    if let Some(most) = size("maxProperties") {
+        let member = sample(&rules["additionalProperties"]);
+        let members: serde_json::Map<String, Value> = (0..=most)
+            .map(|number| (format!("name-{number}"), member.clone()))
+            .collect();
+        values.push(Value::Object(members));
+    }
+    values.iter().map(Value::to_string).collect()
 }
 
 /// What is odd and may or may not be allowed.

@@ -1,8 +1,9 @@
 //! The four HTTP functions as one product, for tests over the whole: all routes on one router, and the one description.
 
-mod headers;
-pub mod routes;
 pub mod fuzz;
+mod headers;
+mod refinements;
+pub mod routes;
 
 use axum::Router;
 use shared::context::AppContext;
@@ -78,5 +79,6 @@ pub fn description() -> Description {
             all
         });
     headers::describe(&mut all);
+    refinements::refine(&mut all);
     all
 }
