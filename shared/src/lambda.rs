@@ -171,6 +171,17 @@ async fn answer(router: Router, event: LambdaEvent<Value>) -> Result<impl Serial
     Adapter::from(inner).call(LambdaEvent::new(request, context)).await
 }
 
+/// Answers one event, in the form that the gateway is given; for tests, which own the event.
+#[cfg(feature = "testing")]
+pub(crate) async fn answer_event(router: Router, payload: Value) -> Result<Value, serde_json::Error> {
+    let mut context = lambda_http::Context::default();
+    "invocation-of-a-test".clone_into(&mut context.request_id);
+    let answer = answer(router, LambdaEvent::new(payload, context))
+        .await
+        .unwrap_or_else(|never| match never {});
+    serde_json::to_value(answer)
+}
+
 /// The request as the router sees it.
 fn enter(request: lambda_http::Request) -> Request<Body> {
     let invocation = request

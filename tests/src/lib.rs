@@ -7,7 +7,9 @@ pub mod load;
 pub mod servers;
 pub mod weather;
 
+pub mod fuzz;
 mod headers;
+mod refinements;
 pub mod routes;
 
 use axum::Router;
@@ -84,5 +86,6 @@ pub fn description() -> Description {
             all
         });
     headers::describe(&mut all);
+    refinements::refine(&mut all);
     all
 }

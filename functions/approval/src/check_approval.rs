@@ -18,6 +18,13 @@ pub(crate) struct ApprovalCheck {
     token: ApprovalToken,
 }
 
+impl ApprovalCheck {
+    /// What the request is looked for by.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        self.token.digest()
+    }
+}
+
 /// Tells the requester how its request stands: from Redis where that is known there, else from Postgres.
 ///
 /// An answer that can still change may be 5 seconds old. It authorises nothing.
@@ -38,7 +45,7 @@ pub(crate) async fn check_approval(
     Json(check): Json<ApprovalCheck>,
 ) -> Result<Json<ApprovalStatus>, ApiError> {
     let requester = caller.to_string();
-    let digest = check.token.digest();
+    let digest = check.digest();
     if let Some(status) = fast_path::find(&ctx, caller.tenant_id, &digest).await {
         // A token of somebody else's is as unknown as one that never was.
         return if status.requested_by == requester {

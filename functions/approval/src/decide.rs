@@ -29,7 +29,10 @@ use crate::{
 #[schema(as = NewApprovalVote)]
 pub(crate) struct NewVote {
     /// For the requester and the record.
-    #[schema(max_length = 2000)]
+    #[schema(
+        max_length = 2000,
+        pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
+    )]
     note: Option<String>,
     /// That of the request as the person saw it; another one refuses the decision.
     display_hash: Option<String>,

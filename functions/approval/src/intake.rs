@@ -26,37 +26,60 @@ const TTL_SECONDS: std::ops::RangeInclusive<i64> = 60..=1_209_600;
 pub(crate) struct NewApproval {
     tool_call: NewToolCall,
     /// Why the call should be made, for the people who decide.
-    #[schema(min_length = 1, max_length = 2000)]
+    #[schema(
+        min_length = 1,
+        max_length = 2000,
+        pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
+    )]
     reason: String,
-    #[schema(max_items = 20)]
+    #[schema(max_items = 20, value_type = Option<Vec<Label>>)]
     risk_labels: Option<Vec<String>>,
     /// Visible ASCII without `/`; made here when absent.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(min_length = 1, max_length = 255, pattern = "^[!-.0-~]+$")]
     request_id: Option<String>,
     /// How many people must say yes; 1 when absent.
     #[schema(minimum = 1)]
     required_approvals: Option<i64>,
     /// Only people in one of these may decide; absent or empty: any approver.
-    #[schema(max_items = 50)]
+    #[schema(max_items = 50, value_type = Option<Vec<Label>>)]
     approver_groups: Option<Vec<String>>,
     /// How long the request, and the approval, may live.
     #[schema(minimum = 60, maximum = 1_209_600)]
     ttl_seconds: Option<i64>,
 }
 
+/// A risk label, or the name of a group.
+#[derive(ToSchema)]
+#[schema(
+    as = ApprovalLabel,
+    min_length = 1,
+    max_length = 64,
+    pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f]*$"
+)]
+#[expect(dead_code, reason = "only describes the elements of lists")]
+struct Label(String);
+
 /// The call that is to be approved.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewApprovalToolCall)]
 pub(crate) struct NewToolCall {
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     tool: String,
     /// Shown sanitized; hashed as they are and not stored.
     #[schema(value_type = Option<Object>)]
     arguments: Option<Map<String, Value>>,
     /// The key's own, and no other.
     environment: Option<Environment>,
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     server: Option<String>,
 }
 

@@ -20,6 +20,8 @@ mod intake;
 mod list_approvals;
 mod refusal;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod token;
 mod transitions;
 mod view;

@@ -26,8 +26,14 @@ use crate::submission::{Broken, Submission, accept};
 #[expect(dead_code, clippy::large_enum_variant, reason = "only describes the body")]
 pub(crate) enum Submissions {
     One(Submission),
-    Many(Vec<Submission>),
+    Many(SubmissionList),
 }
+
+/// Several at once.
+#[derive(ToSchema)]
+#[schema(min_items = 1, max_items = 1_000)]
+#[expect(dead_code, reason = "only describes the body")]
+pub(crate) struct SubmissionList(Vec<Submission>);
 
 /// A receipt for each event, in the order submitted.
 #[derive(Debug, Serialize, ToSchema)]

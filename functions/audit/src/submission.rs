@@ -20,19 +20,19 @@ const MAX_RISK_LABELS: usize = 20;
 pub(crate) struct Submission {
     /// The recorder's own id of it: 1–255 visible ASCII characters without `/`. Sending it again with the same content
     /// records nothing twice.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(min_length = 1, max_length = 255, pattern = "^[!-.0-~]+$")]
     request_id: String,
     /// Who made the call.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     caller_id: String,
     /// The tool that was called.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     tool: String,
     /// What happened.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     action: Option<String>,
     /// What ties events together.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(min_length = 1, max_length = 255, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     correlation_id: Option<String>,
     /// Where the caller runs.
     environment: Option<Environment>,
@@ -54,12 +54,18 @@ pub(crate) struct Submission {
     arguments: Map<String, Value>,
     /// Labels of 1–64 characters.
     #[serde(default)]
-    #[schema(max_items = 20)]
+    #[schema(max_items = 20, value_type = Vec<RiskLabel>)]
     risk_labels: Vec<String>,
     /// When it happened by the recorder's clock.
     #[serde(default, with = "shared::http::timestamp::option")]
     occurred_at: Option<DateTime<Utc>>,
 }
+
+/// A label of an event.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 64)]
+#[expect(dead_code, reason = "only describes the elements of the list")]
+struct RiskLabel(String);
 
 /// A rule that a field breaks. The two together make a sentence.
 #[derive(Debug, PartialEq, Eq)]

@@ -150,7 +150,7 @@ impl Holder {
 /// An agent's name for itself: 1 to 200 visible ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
-#[schema(min_length = 1, max_length = 200)]
+#[schema(min_length = 1, max_length = 200, pattern = "^[!-~]+$")]
 pub(crate) struct CallerId(String);
 
 impl TryFrom<String> for CallerId {

@@ -7,7 +7,11 @@ use utoipa::ToSchema;
 /// 1 to 200 characters without control characters, trimmed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
-#[schema(min_length = 1, max_length = 200)]
+#[schema(
+    min_length = 1,
+    max_length = 200,
+    pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f]*$"
+)]
 pub(crate) struct Name(String);
 
 impl Name {

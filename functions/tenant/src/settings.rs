@@ -60,7 +60,11 @@ impl SettingsPatch {
 /// A text of the form of an IANA time zone; whether there is such a zone, the database's own list says.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
-#[schema(example = "Europe/Berlin", max_length = 64)]
+#[schema(
+    example = "Europe/Berlin",
+    max_length = 64,
+    pattern = "^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}$"
+)]
 pub(crate) struct TimeZone(String);
 
 impl TimeZone {
@@ -92,7 +96,7 @@ impl TryFrom<String> for TimeZone {
 /// letters only.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
-#[schema(example = "de-CH", max_length = 35)]
+#[schema(example = "de-CH", max_length = 35, pattern = "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")]
 pub(crate) struct Locale(String);
 
 impl TryFrom<String> for Locale {

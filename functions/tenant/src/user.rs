@@ -144,8 +144,14 @@ impl TryFrom<String> for Email {
 /// The groups of a person: at most 50, each once, in the order given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(try_from = "Vec<String>")]
-#[schema(max_items = 50)]
+#[schema(max_items = 50, value_type = Vec<GroupName>)]
 pub(crate) struct Groups(Vec<String>);
+
+/// The name of a group.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
+#[expect(dead_code, reason = "only describes the elements of the list")]
+struct GroupName(String);
 
 impl Groups {
     /// The names.

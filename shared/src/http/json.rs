@@ -39,17 +39,22 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
 /// Reads and parses the body; an absent one is `{}`.
 pub(super) async fn read_value(request: Request) -> Result<Value, ApiError> {
-    let is_json = has_json_content_type(&request);
+    let (is_json, is_encoded) = (has_json_content_type(&request), is_encoded(&request));
     let body = read(request).await?;
     if body.is_empty() {
         return Ok(json!({}));
     }
+    let unsupported = |rule: &str, header: &str| {
+        ApiError::new(ErrorCode::UnsupportedMediaType, rule).with_details(json!({ "header": header }))
+    };
     if !is_json {
-        return Err(ApiError::new(
-            ErrorCode::UnsupportedMediaType,
+        return Err(unsupported(
             "The body must be application/json in UTF-8",
-        )
-        .with_details(json!({ "header": "Content-Type" })));
+            "Content-Type",
+        ));
+    }
+    if is_encoded {
+        return Err(unsupported("The body must not be compressed", "Content-Encoding"));
     }
     parse_strict(&body).map_err(|error| ApiError::validation(format!("The body is refused: {error}")))
 }
@@ -71,7 +76,8 @@ fn has_json_content_type(request: &Request) -> bool {
     let (Some(value), None) = (values.next(), values.next()) else {
         return false;
     };
-    let Ok(value) = value.to_str() else {
+    // A comma joins several values into one, and no parameter of JSON needs one.
+    let Some(value) = value.to_str().ok().filter(|value| !value.contains(',')) else {
         return false;
     };
     let mut parts = value.split(';').map(str::trim);
@@ -86,6 +92,12 @@ fn has_json_content_type(request: &Request) -> bool {
         _ => true,
     });
     named_json && utf8
+}
+
+/// Whether the body is said to be anything but itself (RFC 9110 §8.4); what is refused for that is 415 (§15.5.16).
+fn is_encoded(request: &Request) -> bool {
+    let mut values = request.headers().get_all(header::CONTENT_ENCODING).iter();
+    values.any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// Checks a parsed body against the type that the handler takes.

@@ -1,7 +1,8 @@
 //! JSON values deserialized by their shape: an object where an object is meant.
 //!
 //! serde's derived structs also take an array, as their fields in order: `["a@b", "N", "admin"]` would be a user. The
-//! contract has no such form, so a body that uses it must be refused.
+//! contract has no such form, so a body that uses it must be refused. And an integer is one however it is spelt: JSON knows
+//! no difference between `2`, `2.0` and `20e-1` (RFC 8259 §6), nor does the type `integer` of the description.
 
 use serde::{
     Deserializer,
@@ -15,6 +16,29 @@ use serde_json::{Error, Value};
 
 /// A parsed value, to be read as a type of ours.
 pub(super) struct Shaped(pub(super) Value);
+
+impl Shaped {
+    /// A number without a fraction as the integer that it is; anything else as it came.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "strict JSON holds no number beyond 2^53 - 1"
+    )]
+    fn spelt_as_integer(self) -> Value {
+        match self.0.as_f64() {
+            Some(number) if self.0.is_f64() && number.fract() == 0.0 => Value::from(number as i64),
+            _ => self.0,
+        }
+    }
+}
+
+/// Reads integers of a type however they are spelt.
+macro_rules! integers {
+    ($($method:ident)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            self.spelt_as_integer().$method(visitor)
+        })*
+    };
+}
 
 impl<'de> Deserializer<'de> for Shaped {
     type Error = Error;
@@ -81,8 +105,13 @@ impl<'de> Deserializer<'de> for Shaped {
         }
     }
 
+    integers! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
+    }
+
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        bool i128 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
         tuple_struct identifier ignored_any
     }
 }
@@ -121,6 +150,19 @@ mod tests {
     #[serde(rename_all = "lowercase")]
     enum Kind {
         Small,
+    }
+
+    #[test]
+    fn an_integer_is_one_however_it_is_spelt_and_a_free_value_stays_as_it_is() {
+        let read = |text: &str| u32::deserialize(Shaped(serde_json::from_str(text).expect("JSON")));
+        for (text, value) in [("2", 2), ("2.0", 2), ("20e-1", 2), ("1e2", 100), ("-0", 0), ("-0.0", 0)] {
+            assert_eq!(read(text).expect("an integer"), value, "{text}");
+        }
+        for text in ["1.5", "-1", "-1.0", "5e-324", "4294967296.0", "\"2\"", "null", "[2]"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+        assert_eq!(Value::deserialize(Shaped(json!(2.0))).expect("any"), json!(2.0));
+        assert!(String::deserialize(Shaped(json!(2.0))).is_err());
     }
 
     #[test]

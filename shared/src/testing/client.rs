@@ -5,6 +5,7 @@ use axum::{
     body::Body,
     http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header},
 };
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -38,8 +39,19 @@ pub struct Answer {
 }
 
 impl TestClient {
-    pub(super) fn new(router: Router) -> Self {
+    /// A client of this router.
+    #[must_use]
+    pub fn new(router: Router) -> Self {
         Self(router)
+    }
+
+    /// Hands an event to the Lambda entry with this router behind it, and reads the answer as the gateway does.
+    pub async fn invoke(&self, event: Value) -> Answer {
+        let asked: String = event.to_string().chars().take(300).collect();
+        let answer = crate::lambda::answer_event(self.0.clone(), event)
+            .await
+            .expect("an answer has a JSON form");
+        Answer::from_gateway(asked, &answer)
     }
 
     /// A request without credentials.
@@ -91,10 +103,15 @@ impl TestRequest {
     }
 
     /// With a header, in addition to those of the same name.
-    pub fn header(mut self, name: &str, value: &str) -> Self {
+    pub fn header(self, name: &str, value: &str) -> Self {
+        self.header_bytes(name, value.as_bytes())
+    }
+
+    /// The same with any bytes that HTTP lets through.
+    pub fn header_bytes(mut self, name: &str, value: &[u8]) -> Self {
         self.request.headers_mut().append(
             HeaderName::from_bytes(name.as_bytes()).expect("a header name"),
-            HeaderValue::from_bytes(value.as_bytes()).expect("a header value"),
+            HeaderValue::from_bytes(value).expect("a header value"),
         );
         self
     }
@@ -140,6 +157,37 @@ impl TestRequest {
 }
 
 impl Answer {
+    /// An answer in payload format 2.0.
+    fn from_gateway(asked: String, answer: &Value) -> Self {
+        let text = answer["body"].as_str().unwrap_or_default();
+        let bytes = if answer["isBase64Encoded"] == true {
+            BASE64_STANDARD
+                .decode(text)
+                .expect("what is marked as base64 is base64")
+        } else {
+            text.as_bytes().to_owned()
+        };
+        let headers = answer["headers"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_bytes(name.as_bytes()).expect("a header name"),
+                    HeaderValue::try_from(value.as_str().expect("a header's value is text")).expect("a header value"),
+                )
+            });
+        Self {
+            status: answer["statusCode"]
+                .as_u64()
+                .and_then(|status| u16::try_from(status).ok())
+                .unwrap_or_else(|| panic!("{asked}: the gateway is not given a status: {answer}")),
+            headers: headers.collect(),
+            bytes,
+            asked,
+        }
+    }
+
     /// The body as JSON; null when it is empty.
     #[must_use]
     pub fn json(&self) -> Value {

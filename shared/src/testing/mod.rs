@@ -21,6 +21,5 @@ pub use clock::TestClock;
 pub use database::TestDatabase;
 pub use fault_proxy::{FaultProxy, ProxyMode, ProxyTraffic};
 pub use proxied::ProxiedStack;
-pub use stack::TestStack;
-
+pub use stack::{TestStack, context_without_servers};
 pub use tenants::{TestKey, TestTenant};

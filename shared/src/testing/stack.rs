@@ -124,6 +124,20 @@ pub(super) fn redis_url() -> String {
     std::env::var("TEST_REDIS_URL").expect("TEST_REDIS_URL is set: run the tests with `make test`")
 }
 
+/// A context whose Postgres and Redis are not there, for what must be answered without them.
+#[must_use]
+pub fn context_without_servers() -> AppContext {
+    let variables = [
+        ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing"),
+        ("DATABASE_ACQUIRE_TIMEOUT_MS", "50"),
+        ("REDIS_URL", "redis://127.0.0.1:1"),
+        ("REDIS_TIMEOUT_MS", "50"),
+        ("ADMIN_API_KEY", OPERATOR),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    context("DATABASE_URL", variables.into(), &TestClock::default())
+}
+
 fn context(database_variable: &str, variables: Vec<(String, String)>, clock: &TestClock) -> AppContext {
     let lookup = move |name: &str| {
         variables
