@@ -4,7 +4,7 @@ SET LOCAL ROLE countersign_owner;
 -- Text, because jsonb rewrites numbers, and a replay is to read like the first answer.
 ALTER TABLE idempotency_keys ALTER COLUMN response_body TYPE json USING response_body::json;
 COMMENT ON COLUMN idempotency_keys.idempotency_key IS
-    'SHA-256 of the client''s key in hex: the key salts body_hash, so whoever reads this table learns neither.';
+    'A hash of the client''s key, which also salts body_hash: a body is as hard to guess from here as the key.';
 
 -- The operator makes tenants, so before there is one to look in.
 CREATE INDEX idempotency_keys_of_the_operator ON idempotency_keys (route, idempotency_key) WHERE principal = 'operator';

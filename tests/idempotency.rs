@@ -3,10 +3,15 @@
 
 #![expect(clippy::print_stdout, reason = "what was counted belongs in the test's output")]
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use shared::testing::{Answer, TestClient, TestRequest, TestStack, TestTenant};
+use sha2::{Digest as _, Sha256};
+use shared::testing::{Answer, TestClient, TestRequest, TestStack, TestTenant, poll_until};
 use system_tests::{description, product};
 use uuid::Uuid;
+
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How to ask one operation: two bodies that both succeed.
 struct Case {
@@ -260,6 +265,13 @@ async fn what_is_kept_holds_neither_secret_nor_key_nor_body() {
             .await
             .expect("a record");
         assert!(!kept.contains("a-telling-key"), "{kept}");
+        let body_hash: Vec<u8> = sqlx::query_scalar("SELECT body_hash FROM idempotency_keys")
+            .fetch_one(&stage.stack.owner_pool())
+            .await
+            .expect("a record");
+        assert_eq!(body_hash.len(), 32);
+        let unsalted = Sha256::digest(stage.case.bodies[0].to_string());
+        assert_ne!(body_hash, unsalted.as_slice(), "a short body could be guessed");
         for pointer in stage.case.shown_once {
             let secret = answer.pointer(pointer).and_then(Value::as_str).expect("a secret");
             assert!(!kept.contains(secret), "{}", stage.case.operation);
@@ -434,7 +446,7 @@ async fn what_was_dropped_midway_is_neither_done_nor_kept() {
     let stage = Stage::of(4).await;
     let before = stage.made().await;
     let mut dropped = 0;
-    let mut patience = std::time::Duration::ZERO;
+    let mut patience = Duration::ZERO;
     // Longer and longer, until it is through: so it was cut at one point after the other.
     loop {
         let attempt = tokio::time::timeout(patience, stage.ask("key-1", 0).send()).await;
@@ -447,7 +459,7 @@ async fn what_was_dropped_midway_is_neither_done_nor_kept() {
             answer.expect_error(409, "IDEMPOTENCY_IN_FLIGHT");
         }
         dropped += 1;
-        patience += std::time::Duration::from_micros(200);
+        patience += Duration::from_micros(200);
     }
     println!("dropped {dropped} times before it was through");
     assert_eq!(stage.made().await, before + 1);
@@ -478,5 +490,88 @@ async fn a_refusal_is_over_when_it_is_answered() {
             .send()
             .await
             .expect_error(409, "CONFLICT");
+    }
+}
+
+#[tokio::test]
+async fn a_twin_that_comes_while_the_first_is_in_flight_is_told_so() {
+    let stage = Stage::of(2).await;
+    // Whoever inserts a user waits here.
+    let mut held = stage.stack.owner_pool().begin().await.expect("begun");
+    sqlx::query("LOCK TABLE users IN SHARE MODE")
+        .execute(&mut *held)
+        .await
+        .expect("locked");
+    let first = tokio::spawn(stage.ask("key-1", 0).send());
+    let blocked = "SELECT count(*) FROM pg_locks WHERE relation = 'users'::regclass AND NOT granted";
+    poll_until(PATIENCE, "the first waits for the table", async || {
+        let waiting: i64 = sqlx::query_scalar(blocked)
+            .fetch_one(&stage.stack.owner_pool())
+            .await
+            .expect("counted");
+        if waiting == 1 { Ok(()) } else { Err(waiting) }
+    })
+    .await;
+
+    let twin = stage.ask("key-1", 0).send().await;
+    twin.expect_error(409, "IDEMPOTENCY_IN_FLIGHT");
+    assert_eq!(twin.header("retry-after"), Some("1"));
+    let with_another_body = stage.ask("key-1", 1).send().await;
+    with_another_body.expect_error(409, "IDEMPOTENCY_IN_FLIGHT");
+
+    held.rollback().await.expect("released");
+    let first = first.await.expect("no panic");
+    first.expect(201);
+    is_replay(&stage.ask("key-1", 0).send().await, &first, &stage.case);
+}
+
+#[tokio::test]
+async fn what_was_in_time_when_it_was_first_sent_is_replayed_when_it_no_longer_is() {
+    let stack = TestStack::start().await;
+    let tenant = stack.tenant().await;
+    let client = stack.client(product(stack.ctx.clone()));
+    let soon = chrono::SubsecRound::trunc_subsecs(stack.clock.now() + chrono::Duration::seconds(2), 3);
+    let body = json!({ "role": "agent", "caller_id": "brief", "expires_at": soon.to_rfc3339_opts(chrono::SecondsFormat::Millis, true) });
+    let ask = |key: &str| {
+        client
+            .request("POST", "/api/v1/api-keys")
+            .key(&tenant.admin)
+            .header("idempotency-key", key)
+            .json(&body)
+            .send()
+    };
+    let first = ask("brief").await.expect(201);
+    poll_until(PATIENCE, "the key has expired", async || {
+        let past: bool = sqlx::query_scalar("SELECT clock_timestamp() > $1")
+            .bind(soon)
+            .fetch_one(&stack.owner_pool())
+            .await
+            .expect("asked");
+        if past { Ok(()) } else { Err("not yet") }
+    })
+    .await;
+    let replay = ask("brief").await;
+    assert_eq!(replay.header("idempotency-replayed"), Some("true"), "{}", replay.text());
+    assert_eq!(replay.json()["id"], first["id"]);
+    ask("another").await.expect_error(400, "VALIDATION_ERROR");
+}
+
+#[tokio::test]
+async fn an_object_that_is_spelt_otherwise_is_the_same() {
+    let stage = Stage::of(1).await;
+    let first = stage.ask("key-1", 0).send().await;
+    first.expect(201);
+    let (start, id) = stage.case.path.split_at("/api/v1/tenants/".len());
+    let (id, end) = id.split_at(36);
+    for spelt in [id.to_uppercase(), id.replacen('0', "%30", 1)] {
+        let again = stage
+            .client
+            .request("POST", &format!("{start}{spelt}{end}"))
+            .header("idempotency-key", "key-1")
+            .bearer(stage.stack.operator())
+            .json(&stage.case.bodies[0])
+            .send()
+            .await;
+        is_replay(&again, &first, &stage.case);
     }
 }

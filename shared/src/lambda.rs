@@ -57,8 +57,18 @@ impl AnswerBy {
     /// What an answer needs after its handler: a rollback, its bytes, the way back to the gateway.
     const RESERVE: Duration = Duration::from_secs(1);
 
-    fn before(deadline: DateTime<Utc>) -> Self {
-        let left = (deadline - Clock::system().now()).to_std().unwrap_or_default();
+    /// The gateway gives up on an HTTP integration after thirty seconds, whatever the function may.
+    const LONGEST: Duration = Duration::from_secs(29);
+
+    /// Before the deadline, by this clock. One by which the deadline is over as the invocation begins, or further away than
+    /// any answer may take, is a clock that is off, and is not believed.
+    fn before(deadline: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        let left = (deadline - now).to_std().unwrap_or_default();
+        let left = if left.is_zero() {
+            Self::LONGEST
+        } else {
+            left.min(Self::LONGEST)
+        };
         // A function with a very short timeout keeps half of it for its handler.
         Self(Instant::now() + left.saturating_sub(Self::RESERVE.min(left / 2)))
     }
@@ -135,8 +145,7 @@ where
             request_id: context.request_id,
         })
     };
-    // Boxed: it holds all that one invocation needs, and would be moved about whole.
-    Box::pin(lambda_runtime::run(service_fn(each))).await
+    lambda_runtime::run(service_fn(each)).await
 }
 
 /// cargo-lambda's emulator names a deadline in January 1970; a deadline before this product existed is none.
@@ -190,7 +199,7 @@ fn enter(request: lambda_http::Request) -> Request<Body> {
     let answer_by = request
         .lambda_context_ref()
         .and_then(|context| plausible_deadline(context.deadline))
-        .map(AnswerBy::before);
+        .map(|deadline| AnswerBy::before(deadline, Clock::system().now()));
     let (host, address) = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(gateway)) => (gateway.domain_name.clone(), gateway.http.source_ip.clone()),
         _ => (None, None),

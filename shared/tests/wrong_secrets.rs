@@ -1,10 +1,11 @@
 //! Whoever presents wrong secrets is slowed down, and nobody else is.
 
+use futures_util::future::join_all;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use shared::{
     auth::{ApiKey, Environment},
-    http::{Caller, Json, app, roles},
+    http::{ApiError, Caller, Json, OperatorAccess, app, roles},
     testing::{Answer, TestClient, TestKey, TestStack},
 };
 use utoipa_axum::router::OpenApiRouter;
@@ -18,8 +19,15 @@ async fn of_anyone(_: Caller<{ roles::ANY }>) -> Json<Value> {
     Json(json!({}))
 }
 
+async fn of_operator(access: OperatorAccess) -> Result<Json<Value>, ApiError> {
+    access.operator()?;
+    Ok(Json(json!({})))
+}
+
 fn client(stack: &TestStack) -> TestClient {
-    let routes = OpenApiRouter::new().route("/anyone", axum::routing::get(of_anyone));
+    let routes = OpenApiRouter::new()
+        .route("/anyone", axum::routing::get(of_anyone))
+        .route("/operator", axum::routing::get(of_operator));
     stack.client(app(stack.ctx.clone(), routes).0)
 }
 
@@ -128,4 +136,73 @@ async fn a_key_in_use_never_needs_bcrypt_again() {
         stack.clock.shift(chrono::Duration::seconds(40));
         ask(&client, &tenant.agent, GUESSER).await.expect(200);
     }
+}
+
+#[tokio::test]
+async fn what_many_guess_at_once_is_paid_for_afterwards() {
+    for settings in [&[][..], &[NO_REDIS]] {
+        let stack = TestStack::with(settings).await;
+        let tenant = stack.tenant().await;
+        let client = client(&stack);
+        let began = stack.clock.now();
+        let mut looked_at = 0;
+        for _ in 0..4 {
+            let wave = (0..60).map(|_| {
+                let (client, guess) = (client.clone(), guess(&stack, &tenant.agent));
+                async move { ask(&client, &guess, GUESSER).await.status }
+            });
+            let statuses = join_all(wave).await;
+            looked_at += statuses.iter().filter(|status| **status == 401).count();
+        }
+        let seconds = usize::try_from((stack.clock.now() - began).num_seconds()).expect("forward");
+        // One wave of sixty finds the bucket full; whatever comes back by the second while they run is looked at too.
+        assert!(looked_at <= 60 + LOOKED_AT + seconds, "{looked_at} in {seconds} s");
+        assert!(looked_at >= LOOKED_AT, "{looked_at}");
+        let refused = ask(&client, &guess(&stack, &tenant.agent), GUESSER).await;
+        let wait: usize = refused
+            .header("retry-after")
+            .expect("told when")
+            .parse()
+            .expect("seconds");
+        assert!(wait + seconds + 5 >= looked_at - LOOKED_AT, "{wait} s for {looked_at}");
+    }
+}
+
+#[tokio::test]
+async fn neighbours_behind_one_address_are_not_slowed() {
+    let stack = TestStack::start().await;
+    let (tenant, other) = (stack.tenant().await, stack.tenant().await);
+    let client = client(&stack);
+    for key in [&tenant.agent, &tenant.admin, &tenant.approver, &tenant.auditor] {
+        guess_until_slowed(&stack, &client, key).await;
+    }
+    // Seen by nobody before, from the guesser's own address.
+    ask(&client, &other.agent, GUESSER).await.expect(200);
+    ask(&client, &tenant.second_approver, GUESSER).await.expect(200);
+}
+
+#[tokio::test]
+async fn guesses_at_the_operators_credential_are_slowed_and_the_operator_is_not() {
+    // Alone, since the tests share one Redis and there is one operator.
+    let stack = TestStack::with(&[NO_REDIS]).await;
+    let client = client(&stack);
+    let ask = |credential: &str| {
+        client
+            .request("GET", "/operator")
+            .bearer(credential)
+            .from_address(GUESSER)
+            .send()
+    };
+    let mut looked_at = 0;
+    while looked_at < LOOKED_AT * 2 {
+        let answer = ask(&format!("wrong-operator-credential-{looked_at}")).await;
+        if answer.status == 429 {
+            answer.expect_error(429, "RATE_LIMITED");
+            break;
+        }
+        answer.expect_error(401, "UNAUTHORIZED");
+        looked_at += 1;
+    }
+    assert!((LOOKED_AT..LOOKED_AT * 2).contains(&looked_at), "{looked_at}");
+    ask(stack.operator()).await.expect(200);
 }

@@ -43,6 +43,7 @@ pub(crate) struct RecordedEvents {
 
 impl Replayable for RecordedEvents {
     const STATUS: StatusCode = StatusCode::ACCEPTED;
+    const SHOWN_ONCE: &'static [&'static str] = &[];
 }
 
 #[derive(Debug, Serialize, ToSchema)]

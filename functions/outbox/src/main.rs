@@ -1,7 +1,5 @@
 //! The Lambda function `outbox`: the scheduled sweep.
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
 use shared::{context::Duty, lambda};
 
@@ -11,8 +9,8 @@ async fn main() -> Result<(), lambda::Error> {
     let invocations = lambda::run_scheduled(move |invocation| {
         let ctx = ctx.clone();
         async move {
-            let left = |deadline| TimeDelta::to_std(&(deadline - ctx.clock.now())).unwrap_or(Duration::ZERO);
-            let summary = serde_json::to_value(outbox::sweep(&ctx, invocation.deadline.map(left)).await)?;
+            let left = |deadline| TimeDelta::to_std(&(deadline - ctx.clock.now())).ok();
+            let summary = serde_json::to_value(outbox::sweep(&ctx, invocation.deadline.and_then(left)).await)?;
             tracing::info!(event = "sweep", %summary);
             Ok(summary)
         }

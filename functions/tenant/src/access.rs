@@ -11,9 +11,6 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Operator;
 
-/// How the audit log names the operator.
-pub(crate) const OPERATOR: &str = "operator";
-
 impl FromRequestParts<AppContext> for Operator {
     type Rejection = ApiError;
 

@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::{
-    auth::{Environment, Role},
+    auth::{Environment, OPERATOR, Role},
     context::AppContext,
     data::TenantScope,
     http::{ApiError, Attempt, CreateErrors, IdempotencyKey, Idempotent, NoQuery, Path, Performed, Replayable},
@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    access::{OPERATOR, Operator},
+    access::Operator,
     api_key::{ApiKey, TrustLevel},
     create_user::email_is_taken,
     events,
@@ -98,10 +98,7 @@ pub(crate) async fn bootstrap_tenant(
     };
     let credential = mint(&ctx, api_key.environment, api_key.id).await?;
 
-    let scope = TenantScope {
-        tenant_id,
-        user_id: None,
-    };
+    let scope = TenantScope::of(tenant_id);
     let mut work = match once.begin(&ctx, scope, OPERATOR).await? {
         Attempt::First(work) => work,
         Attempt::Done(answer) => return Ok(answer),

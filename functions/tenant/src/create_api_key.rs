@@ -69,11 +69,6 @@ pub(crate) async fn create_api_key(
     Idempotent { body: new, once }: Idempotent<NewApiKey>,
 ) -> Result<Performed<MintedApiKey>, ApiError> {
     let holder = Holder::of(new.role, new.caller_id, new.user_id, new.owner_user_id)?;
-    if let Some(at) = new.expires_at
-        && at <= store::database_clock(&ctx.db).await?
-    {
-        return Err(ApiError::invalid("expires_at", "must be in the future"));
-    }
     let api_key = ApiKey {
         id: ctx.ids.next(),
         role: new.role,
@@ -95,6 +90,12 @@ pub(crate) async fn create_api_key(
         Attempt::First(work) => work,
         Attempt::Done(answer) => return Ok(answer),
     };
+    // Here and not with the rest of the body: what was in the future when it was first sent is replayed later too.
+    if let Some(at) = api_key.expires_at
+        && at <= store::database_clock(&mut work).await?
+    {
+        return Err(ApiError::invalid("expires_at", "must be in the future"));
+    }
     check_people(&mut work, &holder, new.role).await?;
     if let Some(caller_id) = holder.caller_id() {
         api_keys::retire_expired(&mut work, caller_id).await?;

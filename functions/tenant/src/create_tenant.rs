@@ -4,6 +4,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use serde_json::json;
 use shared::{
+    auth::OPERATOR,
     context::AppContext,
     http::{ApiError, Attempt, CreateErrors, ErrorCode, IdempotencyKey, Idempotent, NoQuery, Performed},
     journal::audit_log::{self, NewAuditEvent},
@@ -11,7 +12,7 @@ use shared::{
 use utoipa::ToSchema;
 
 use crate::{
-    access::{OPERATOR, Operator},
+    access::Operator,
     events,
     name::Name,
     store::tenants,

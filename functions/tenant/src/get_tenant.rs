@@ -28,13 +28,7 @@ pub(crate) async fn get_tenant(
     access: TenantAccess,
     _: NoQuery,
 ) -> Result<Json<Tenant>, ApiError> {
-    let mut tx = ctx
-        .db
-        .begin(TenantScope {
-            tenant_id: access.tenant_id,
-            user_id: None,
-        })
-        .await?;
+    let mut tx = ctx.db.begin(TenantScope::of(access.tenant_id)).await?;
     let tenant = tenants::find(&mut tx).await?.ok_or_else(ApiError::not_found)?;
     tx.commit().await?;
     Ok(Json(tenant))

@@ -41,7 +41,9 @@ pub(crate) struct Tenant {
     pub(crate) updated_at: DateTime<Utc>,
 }
 
-impl Replayable for Tenant {}
+impl Replayable for Tenant {
+    const SHOWN_ONCE: &'static [&'static str] = &[];
+}
 
 /// What to change of a tenant. An absent field stays as it is.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]

@@ -49,13 +49,7 @@ pub(crate) async fn update_tenant(
 /// # Errors
 /// As [`update_tenant`].
 pub(crate) async fn change(ctx: &AppContext, access: &TenantAccess, patch: TenantPatch) -> Result<Tenant, ApiError> {
-    let mut tx = ctx
-        .db
-        .begin(TenantScope {
-            tenant_id: access.tenant_id,
-            user_id: None,
-        })
-        .await?;
+    let mut tx = ctx.db.begin(TenantScope::of(access.tenant_id)).await?;
     let before = tenants::lock(&mut tx).await?.ok_or_else(ApiError::not_found)?;
     let mut after = patch.applied_to(&before);
     let changes = events::changes(&before, &after);

@@ -45,7 +45,9 @@ pub(crate) struct User {
     pub(crate) updated_at: DateTime<Utc>,
 }
 
-impl Replayable for User {}
+impl Replayable for User {
+    const SHOWN_ONCE: &'static [&'static str] = &[];
+}
 
 impl User {
     /// Whether this person can administer the tenant now.

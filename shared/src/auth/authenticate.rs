@@ -58,6 +58,11 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
     }
 }
 
+/// Where the request came from, as the gateway saw it; empty when it does not say.
+pub(crate) fn address(parts: &Parts) -> &str {
+    parts.extensions.get::<SourceAddress>().map_or("", |address| &address.0)
+}
+
 /// The principal of an API key, looked for in one tenant, or in all of them when `tenant_id` is `None`.
 ///
 /// # Errors
@@ -85,8 +90,7 @@ pub async fn find_principal(
         })
         .await?
         .ok_or_else(ApiError::unauthorized)?;
-    let address = parts.extensions.get::<SourceAddress>().map_or("", |address| &address.0);
-    match ctx.verifier.matches(&key, &found.key_hashes, address).await {
+    match ctx.verifier.matches(&key, &found.key_hashes, address(parts)).await {
         Ok(true) => {}
         Ok(false) => return Err(ApiError::unauthorized()),
         Err(TooManyWrongSecrets(seconds)) => return Err(ApiError::rate_limited(seconds)),
@@ -120,10 +124,7 @@ pub async fn find_principal(
 /// Moves `last_used_at`, at most once a minute and only forward. Not worth failing a request for.
 async fn note_use(ctx: &AppContext, principal: &Principal) {
     let moved = async {
-        let scope = TenantScope {
-            tenant_id: principal.tenant_id,
-            user_id: None,
-        };
+        let scope = TenantScope::of(principal.tenant_id);
         let mut tx = ctx.db.begin(scope).await?;
         sqlx::query!(
             "UPDATE api_keys SET last_used_at = date_trunc('minute', clock_timestamp())

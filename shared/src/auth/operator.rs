@@ -4,6 +4,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+/// How the operator is written as a principal; no user and no agent can be written so.
+pub const OPERATOR: &str = "operator";
+
 /// The operator's credential, kept only as its SHA-256.
 #[derive(Clone)]
 pub struct OperatorCredential([u8; 32]);

@@ -1,13 +1,12 @@
 //! Slows down whoever presents wrong secrets, before bcrypt runs for them: each guess would cost a tenth of a second of a
 //! whole core or more.
 //!
-//! Guesses are counted per key id and address together, and per address. Never per key id alone: then anybody who has seen
-//! a key id could lock its holder out. Only failures count, so a key that many fresh processes verify at once is not
-//! slowed; and a secret whose verdict is cached is not asked about here at all.
+//! Guesses are counted per key id and address together. Never per key id alone: then anybody who has seen a key id could
+//! lock its holder out. Nor per address alone: then one broken client could lock out its neighbours behind the same
+//! address. Only failures count, so a key that many fresh processes verify at once is not slowed; and a secret whose
+//! verdict is cached is not asked about here at all.
 
 use std::net::IpAddr;
-
-use uuid::Uuid;
 
 use crate::{
     context::Clock,
@@ -15,16 +14,13 @@ use crate::{
     throttle::{Limiter, Rate},
 };
 
-/// Far above what a person's mistakes or a forgotten deployment make, and six seconds of a core.
-const PER_KEY_AND_ADDRESS: Rate = Rate::new(1, 50);
-const PER_ADDRESS: Rate = Rate::new(4, 200);
+/// Far above what a person's mistakes or a forgotten deployment make. What many guess at once is looked at before any of it
+/// is counted, and is owed afterwards.
+const RATE: Rate = Rate::new(1, 50).owing(10);
 
 /// Counts wrong secrets.
 #[derive(Clone)]
-pub(super) struct WrongSecrets {
-    by_key_and_address: Limiter,
-    by_address: Limiter,
-}
+pub(super) struct WrongSecrets(Limiter);
 
 /// Too many wrong secrets came from there; whole seconds until the next may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,32 +28,23 @@ pub struct TooManyWrongSecrets(pub u32);
 
 impl WrongSecrets {
     pub(super) fn new(cache: &Cache, clock: &Clock) -> Self {
-        let limiter = |kind, rate| Limiter::new(kind, rate, cache.clone(), clock.clone());
-        Self {
-            by_key_and_address: limiter("wrong-secrets-of-key", PER_KEY_AND_ADDRESS),
-            by_address: limiter("wrong-secrets", PER_ADDRESS),
+        Self(Limiter::new("wrong-secrets", RATE, cache.clone(), clock.clone()))
+    }
+
+    /// Whether another guess at what `of` names may be looked at.
+    pub(super) async fn check(&self, of: &str, address: &str) -> Result<(), TooManyWrongSecrets> {
+        let allowance = self.0.peek(&format!("{of}:{}", network(address))).await;
+        if allowance.allowed {
+            Ok(())
+        } else {
+            Err(TooManyWrongSecrets(allowance.retry_after_seconds()))
         }
     }
 
-    /// Whether another guess may be looked at.
-    pub(super) async fn check(&self, key_id: Uuid, address: &str) -> Result<(), TooManyWrongSecrets> {
-        let network = network(address);
-        for allowance in [
-            self.by_key_and_address.peek(&format!("{key_id}:{network}")).await,
-            self.by_address.peek(&network).await,
-        ] {
-            if !allowance.allowed {
-                return Err(TooManyWrongSecrets(allowance.retry_after_seconds()));
-            }
-        }
-        Ok(())
-    }
-
-    /// Counts a guess that was wrong.
-    pub(super) async fn count(&self, key_id: Uuid, address: &str) {
-        let network = network(address);
-        self.by_key_and_address.take(&format!("{key_id}:{network}")).await;
-        self.by_address.take(&network).await;
+    /// Counts a guess that was wrong, as many times as it cost a look.
+    pub(super) async fn count(&self, of: &str, address: &str, looks: usize) {
+        let looks = u32::try_from(looks).unwrap_or(u32::MAX);
+        self.0.charge(&format!("{of}:{}", network(address)), looks).await;
     }
 }
 

@@ -184,7 +184,7 @@ impl Cache {
         &self,
         script: &'static str,
         key: &str,
-        arguments: &[i64],
+        arguments: &[String],
     ) -> Result<[i64; N], CacheError> {
         let mut connection = self.connection();
         // Whole, since Redis keeps what it has compiled; its hash instead would need the text once after every restart.

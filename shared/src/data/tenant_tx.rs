@@ -19,6 +19,17 @@ pub struct TenantScope {
     pub user_id: Option<Uuid>,
 }
 
+impl TenantScope {
+    /// The tenant, and nobody in particular.
+    #[must_use]
+    pub fn of(tenant_id: Uuid) -> Self {
+        Self {
+            tenant_id,
+            user_id: None,
+        }
+    }
+}
+
 /// A transaction within one tenant. Rolled back when dropped; nothing it set outlives it.
 pub struct TenantTx {
     tx: Transaction,

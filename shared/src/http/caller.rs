@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{ApiError, frame::Identified, rate_limit};
 use crate::{
-    auth::{self, Principal, Role},
+    auth::{self, Principal, Role, TooManyWrongSecrets},
     context::AppContext,
 };
 
@@ -112,7 +112,7 @@ impl OperatorAccess {
     #[must_use]
     pub fn recorded_by(&self) -> String {
         match self {
-            Self::Operator => "operator".to_owned(),
+            Self::Operator => auth::OPERATOR.to_owned(),
             Self::Tenant(principal) => principal.to_string(),
         }
     }
@@ -130,8 +130,13 @@ impl FromRequestParts<AppContext> for OperatorAccess {
                 .operator()
                 .await
                 .map_err(|error| ApiError::unavailable(error.to_string()))?;
-            if operator.is_some_and(|operator| operator.matches(credential)) {
-                rate_limit::admit(parts, ctx, "operator").await?;
+            let is_operator = ctx
+                .verifier
+                .is_operator(operator.as_ref(), credential, auth::address(parts))
+                .await
+                .map_err(|TooManyWrongSecrets(seconds)| ApiError::rate_limited(seconds))?;
+            if is_operator {
+                rate_limit::admit(parts, ctx, auth::OPERATOR).await?;
                 return Ok(Self::Operator);
             }
         }

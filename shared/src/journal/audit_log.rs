@@ -135,13 +135,7 @@ pub async fn record(ctx: &AppContext, tenant_id: Uuid, event: NewAuditEvent) {
 }
 
 async fn store_alone(ctx: &AppContext, tenant_id: Uuid, batch: &Batch) -> Result<(), AppendError> {
-    let mut tx = ctx
-        .db
-        .begin(TenantScope {
-            tenant_id,
-            user_id: None,
-        })
-        .await?;
+    let mut tx = ctx.db.begin(TenantScope::of(tenant_id)).await?;
     batch.store(&mut tx, tenant_id).await?;
     tx.commit().await?;
     Ok(())

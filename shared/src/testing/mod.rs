@@ -15,6 +15,7 @@ mod fault_proxy;
 mod proxied;
 mod stack;
 mod tenants;
+mod waiting;
 
 pub use client::{Answer, TestClient, TestRequest};
 pub use clock::TestClock;
@@ -23,3 +24,4 @@ pub use fault_proxy::{FaultProxy, ProxyMode, ProxyTraffic};
 pub use proxied::ProxiedStack;
 pub use stack::{TestStack, context_without_servers};
 pub use tenants::{TestKey, TestTenant};
+pub use waiting::{poll_until, times};

@@ -9,6 +9,7 @@ const MICROS: i64 = 1_000_000;
 pub struct Rate {
     per_second: u32,
     burst: u32,
+    bursts_owed: u32,
 }
 
 /// What is left to a party.
@@ -49,6 +50,16 @@ impl Rate {
         Self {
             per_second: if per_second == 0 { 1 } else { per_second },
             burst: if burst == 0 { 1 } else { burst },
+            bursts_owed: 1,
+        }
+    }
+
+    /// The same rate for what is counted after it has happened, so that a party may come to owe up to this many bursts.
+    #[must_use]
+    pub const fn owing(self, bursts: u32) -> Self {
+        Self {
+            bursts_owed: if bursts == 0 { 1 } else { bursts },
+            ..self
         }
     }
 
@@ -76,12 +87,27 @@ impl Rate {
         self.interval() * self.burst as i64
     }
 
+    /// The most that a party can have used.
+    pub(super) const fn ceiling(self) -> i64 {
+        self.capacity() * self.bursts_owed as i64
+    }
+
+    /// Counts `times` at `now` that have happened already, allowed or not, and says until when the party has used its
+    /// allowance then.
+    pub(super) fn charge(self, used_until: i64, now: i64, times: u32) -> i64 {
+        let most = now.saturating_add(self.ceiling());
+        let used_until = used_until.clamp(now, most);
+        used_until
+            .saturating_add(self.interval().saturating_mul(i64::from(times)))
+            .min(most)
+    }
+
     /// Takes one at `now` for a party that has used its allowance up to `used_until`, and says until when it has then.
     ///
-    /// A party that was refused has used no more than before. A reading further ahead than a burst comes from a clock that
-    /// has been set back since, and counts as a burst.
+    /// A party that was refused has used no more than before. A reading further ahead than it can owe comes from a clock
+    /// that has been set back since, and counts as that.
     pub(super) fn take(self, used_until: i64, now: i64) -> (Allowance, i64) {
-        let used_until = used_until.clamp(now, now.saturating_add(self.capacity()));
+        let used_until = used_until.clamp(now, now.saturating_add(self.ceiling()));
         let wanted = used_until.saturating_add(self.interval());
         let wait = wanted - self.capacity() - now;
         let after = if wait > 0 { used_until } else { wanted };
@@ -154,6 +180,16 @@ mod tests {
         assert_eq!(Rate::new(100, 400).window_seconds(), 4);
         assert_eq!(Rate::new(100, 401).window_seconds(), 5);
         assert_eq!((Rate::new(0, 0).burst(), Rate::new(0, 0).window_seconds()), (1, 1));
+    }
+
+    #[test]
+    fn what_has_happened_is_owed_whether_it_was_allowed_or_not() {
+        let rate = Rate::new(1, 5).owing(4);
+        let owed = rate.charge(0, 0, 12);
+        let (refused, _) = rate.take(owed, 0);
+        assert_eq!((refused.allowed, refused.retry_after), (false, Duration::from_secs(8)));
+        assert_eq!(rate.charge(owed, 0, 100), 20 * MICROS, "and no more than that");
+        assert!(rate.take(owed, 8 * MICROS).0.allowed);
     }
 
     proptest! {

@@ -4,6 +4,8 @@
 //! all processes count together; while Redis does not answer each counts for itself, which is less strict and never
 //! stricter. What is limited, and what the limited one is told, is not decided here.
 
+#[cfg(all(test, feature = "testing"))]
+mod agreement;
 mod gcra;
 mod limiter;
 

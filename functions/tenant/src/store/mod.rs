@@ -10,19 +10,16 @@ pub(crate) mod users;
 
 use chrono::{DateTime, Utc};
 use serde::de::{DeserializeOwned, IntoDeserializer as _, value};
-use shared::data::Database;
+use shared::data::TenantTx;
 
 /// The database's clock, by which keys end. A function's own may be off.
 ///
 /// # Errors
 /// Postgres does not answer.
-pub(crate) async fn database_clock(db: &Database) -> Result<DateTime<Utc>, sqlx::Error> {
-    db.retry_read(|connections| async move {
-        sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#)
-            .fetch_one(&connections)
-            .await
-    })
-    .await
+pub(crate) async fn database_clock(tx: &mut TenantTx) -> Result<DateTime<Utc>, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#)
+        .fetch_one(&mut **tx)
+        .await
 }
 
 /// A known name from a text column. The columns' constraints know the same names.

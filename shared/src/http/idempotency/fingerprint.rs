@@ -1,23 +1,37 @@
 //! What makes two requests the same: pure.
 
-use axum::http::{HeaderMap, HeaderName};
+use axum::{
+    extract::{FromRequestParts as _, MatchedPath, RawPathParams},
+    http::{HeaderMap, HeaderName, request::Parts},
+};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::http::{ApiError, ErrorCode};
+use crate::http::{ApiError, ErrorCode, parse_uuid};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// A request under a key.
-#[derive(Debug, Clone)]
+/// A request under a key, whoever's it is.
+#[derive(Clone)]
 pub(super) struct Fingerprint {
-    /// Method and path as they were sent: the same key on another object is another request.
-    pub(super) route: String,
-    /// SHA-256 of the client's key, in hex.
-    pub(super) key: String,
+    target: Target,
+    /// SHA-256 of the client's key.
+    key: [u8; 32],
     /// SHA-256 of the key and the body's canonical JSON.
+    body_hash: [u8; 32],
+}
+
+/// A request under a key, as one principal's.
+pub(super) struct Claim {
+    pub(super) principal: String,
+    pub(super) route: String,
+    /// A hash of the client's key, in hex.
+    pub(super) key: String,
     pub(super) body_hash: [u8; 32],
+    /// The advisory lock of the request: eight bytes of a hash, so that two requests that happen to share one get a 409
+    /// that goes away, and nothing else.
+    pub(super) lock: i64,
 }
 
 /// The client's key, if it sent one.
@@ -45,8 +59,37 @@ pub(super) fn key_of(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     }
 }
 
+/// What is asked of which object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    /// Method and path, as the route is written.
+    pub(super) route: String,
+    /// What stood in the path: the same key on another object is another request.
+    objects: Vec<String>,
+}
+
+impl Target {
+    /// The target of a request. An id that is spelt otherwise is the same id.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR`: the path is not UTF-8.
+    pub(super) async fn of(parts: &mut Parts) -> Result<Self, ApiError> {
+        let path = parts.extensions.get::<MatchedPath>();
+        let path = path.map_or_else(|| parts.uri.path(), MatchedPath::as_str);
+        let route = format!("{} {path}", parts.method);
+        let params = RawPathParams::from_request_parts(parts, &())
+            .await
+            .map_err(|_| ApiError::validation("The path is not UTF-8"))?;
+        let canonical = |value: &str| parse_uuid(value).map_or_else(|| value.to_owned(), |id| id.to_string());
+        Ok(Self {
+            route,
+            objects: params.iter().map(|(_, value)| canonical(value)).collect(),
+        })
+    }
+}
+
 impl Fingerprint {
-    pub(super) fn new(route: String, key: &str, body: &Value) -> Result<Self, ApiError> {
+    pub(super) fn new(target: Target, key: &str, body: &Value) -> Result<Self, ApiError> {
         let canonical = serde_json_canonicalizer::to_vec(body)
             .map_err(|error| ApiError::internal(format!("a parsed body has no canonical form: {error}")))?;
         let body_hash = Sha256::new_with_prefix("countersign/idempotency/v1\0")
@@ -54,22 +97,31 @@ impl Fingerprint {
             .chain_update([0])
             .chain_update(canonical);
         Ok(Self {
-            route,
-            key: hex::encode(Sha256::digest(key)),
+            target,
+            key: Sha256::digest(key).into(),
             body_hash: body_hash.finalize().into(),
         })
     }
 
-    /// The advisory lock of the request: eight bytes of a hash, so that two requests that happen to share one get a 409
-    /// that goes away, and nothing else.
-    pub(super) fn lock(&self, tenant_id: Option<Uuid>, principal: &str) -> i64 {
-        let digest = Sha256::new_with_prefix("countersign/idempotency/lock/v1\0")
+    /// The request as that of `principal`; `tenant_id` is `None` for the operator's making of a tenant.
+    pub(super) fn of(self, tenant_id: Option<Uuid>, principal: String) -> Claim {
+        let whose = Sha256::new_with_prefix("countersign/idempotency/key/v1\0")
             .chain_update(tenant_id.unwrap_or_default())
-            .chain_update(format!("{principal}\0{}\0{}", self.route, self.key))
+            .chain_update(&principal)
+            .chain_update([0])
+            .chain_update(format!("{:?}", self.target))
+            .chain_update([0])
+            .chain_update(self.key)
             .finalize();
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(&digest[..8]);
-        i64::from_be_bytes(bytes)
+        let mut lock = [0; 8];
+        lock.copy_from_slice(&Sha256::digest(whose)[..8]);
+        Claim {
+            principal,
+            route: self.target.route,
+            key: hex::encode(whose),
+            body_hash: self.body_hash,
+            lock: i64::from_be_bytes(lock),
+        }
     }
 }
 
@@ -80,7 +132,11 @@ mod tests {
     use super::*;
 
     fn print(route: &str, key: &str, body: &Value) -> Fingerprint {
-        Fingerprint::new(route.to_owned(), key, body).expect("canonical")
+        let target = Target {
+            route: route.to_owned(),
+            objects: Vec::new(),
+        };
+        Fingerprint::new(target, key, body).expect("canonical")
     }
 
     #[test]
@@ -98,26 +154,42 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_of_a_body_tells_nothing_without_the_key() {
+    fn neither_key_nor_body_is_kept_and_the_body_is_salted_with_the_key() {
         let body = json!({ "pin": 1 });
         assert_ne!(print("r", "k", &body).body_hash, print("r", "l", &body).body_hash);
-        assert!(!print("r", "the-key", &body).key.contains("the-key"));
+        let claim = print("r", "the-key", &body).of(None, "operator".to_owned());
+        assert_ne!(
+            claim.key,
+            hex::encode(Sha256::digest("the-key")),
+            "a look-up table does not help"
+        );
+        assert_eq!(claim.key.len(), 64);
     }
 
     #[test]
-    fn every_part_of_a_request_has_a_lock_of_its_own() {
-        let locks = [
-            print("r", "k", &json!({})).lock(None, "operator"),
-            print("r", "k", &json!({})).lock(Some(Uuid::from_u128(1)), "operator"),
-            print("r", "k", &json!({})).lock(None, "user:1"),
-            print("s", "k", &json!({})).lock(None, "operator"),
-            print("r", "l", &json!({})).lock(None, "operator"),
-        ];
-        for (at, lock) in locks.iter().enumerate() {
-            assert!(!locks[..at].contains(lock), "{at}");
+    fn every_part_of_a_request_makes_it_another_and_the_body_does_not() {
+        let tenant = Some(Uuid::from_u128(1));
+        let claims: Vec<(i64, String)> = [
+            ("r", "k", None, "operator"),
+            ("r", "k", tenant, "operator"),
+            ("r", "k", None, "user:1"),
+            ("s", "k", None, "operator"),
+            ("r", "l", None, "operator"),
+        ]
+        .map(|(route, key, tenant, principal)| print(route, key, &json!({})).of(tenant, principal.to_owned()))
+        .map(|claim| (claim.lock, claim.key))
+        .into();
+        for (at, claim) in claims.iter().enumerate() {
+            assert!(
+                !claims[..at]
+                    .iter()
+                    .any(|other| other.0 == claim.0 || other.1 == claim.1),
+                "{at}"
+            );
         }
-        // Not of the body: a second request with another one waits for the first's end as well.
-        assert_eq!(locks[0], print("r", "k", &json!({ "x": 1 })).lock(None, "operator"));
+        // A second request with another body waits for the first one's end as well.
+        let other = print("r", "k", &json!({ "x": 1 })).of(None, "operator".to_owned());
+        assert_eq!((other.lock, other.key), claims[0].clone());
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! flight 409. The record commits with the work, so there is never one without the other, and a request that failed may be
 //! sent again. What a record must not show (secrets that are shown once) is left out by whoever makes the answer.
 //!
-//! No route may enter. The client's key is kept only as its SHA-256, and that of the body is salted with the key: neither
-//! can be guessed from the table.
+//! No route may enter. Of the client's key and of the body only hashes are kept, and that of the body is salted with the key: a
+//! body is as hard to guess from the table as the key that the client chose.
 
 mod fingerprint;
 mod store;
@@ -27,18 +27,17 @@ use super::{
     json::{from_value, read_value},
 };
 use crate::{
+    auth::OPERATOR,
     context::AppContext,
     data::{TenantScope, TenantTx},
 };
-use fingerprint::{Fingerprint, key_of};
+use fingerprint::{Claim, Fingerprint, Target, key_of};
 use store::Kept;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// How the operator is written as a principal; no user or agent can be.
-const OPERATOR: &str = "operator";
 
 /// A JSON body, and the key under which it is to take effect once.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Idempotent<T> {
     /// The body, as [`Json`] reads it.
     pub body: T,
@@ -47,18 +46,19 @@ pub struct Idempotent<T> {
 }
 
 /// What makes a request the same as an earlier one, but for its principal.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Once(Option<Fingerprint>);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Idempotent<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let key = key_of(request.headers())?;
-        let route = format!("{} {}", request.method(), request.uri().path());
-        let value = read_value(request).await?;
+        let (mut parts, body) = request.into_parts();
+        let key = key_of(&parts.headers)?;
+        let target = Target::of(&mut parts).await?;
+        let value = read_value(Request::from_parts(parts, body)).await?;
         let once = match key {
-            Some(key) => Once(Some(Fingerprint::new(route, &key, &value)?)),
+            Some(key) => Once(Some(Fingerprint::new(target, &key, &value)?)),
             None => Once(None),
         };
         Ok(Self {
@@ -79,7 +79,7 @@ pub enum Attempt<T> {
 /// The transaction of a request's work. Dropped, nothing was done and nothing is kept.
 pub struct Work {
     tx: TenantTx,
-    keep: Option<(Fingerprint, String)>,
+    keep: Option<Claim>,
 }
 
 impl Once {
@@ -97,13 +97,13 @@ impl Once {
         let Some(print) = self.0 else {
             return Ok(Attempt::First(Work { tx, keep: None }));
         };
-        let principal = principal.to_string();
-        if !store::try_lock(&mut tx, print.lock(Some(scope.tenant_id), &principal)).await? {
+        let claim = print.of(Some(scope.tenant_id), principal.to_string());
+        if !store::try_lock(&mut tx, claim.lock).await? {
             return Err(in_flight());
         }
         // Only now, in a statement of its own: whoever held the lock has committed, and this one sees what it left.
-        let kept = store::find(&mut tx, &principal, &print.route, &print.key).await?;
-        attempt(tx, print, principal, kept).await
+        let kept = store::find(&mut tx, &claim).await?;
+        attempt(tx, claim, kept).await
     }
 
     /// Begins the operator's making of a tenant: the record of an earlier one lies in the tenant that it made.
@@ -111,37 +111,27 @@ impl Once {
     /// # Errors
     /// As [`Self::begin`].
     pub async fn begin_new_tenant<T>(self, ctx: &AppContext, tenant_id: Uuid) -> Result<Attempt<T>, ApiError> {
-        let scope = TenantScope {
-            tenant_id,
-            user_id: None,
-        };
+        let scope = TenantScope::of(tenant_id);
         let mut tx = ctx.db.begin(scope).await?;
         let Some(print) = self.0 else {
             return Ok(Attempt::First(Work { tx, keep: None }));
         };
-        if !store::try_lock(&mut tx, print.lock(None, OPERATOR)).await? {
+        let claim = print.of(None, OPERATOR.to_owned());
+        if !store::try_lock(&mut tx, claim.lock).await? {
             return Err(in_flight());
         }
-        let kept = store::find_of_operator(&mut tx, &print.route, &print.key).await?;
-        attempt(tx, print, OPERATOR.to_owned(), kept).await
+        let kept = store::find_of_operator(&mut tx, &claim).await?;
+        attempt(tx, claim, kept).await
     }
 }
 
-async fn attempt<T>(
-    tx: TenantTx,
-    print: Fingerprint,
-    principal: String,
-    kept: Option<Kept>,
-) -> Result<Attempt<T>, ApiError> {
+async fn attempt<T>(tx: TenantTx, claim: Claim, kept: Option<Kept>) -> Result<Attempt<T>, ApiError> {
     let Some(kept) = kept else {
-        return Ok(Attempt::First(Work {
-            tx,
-            keep: Some((print, principal)),
-        }));
+        return Ok(Attempt::First(Work { tx, keep: Some(claim) }));
     };
     // Dropped, it would be rolled back only after the answer is out, and who asks again at once would find the lock taken.
     tx.commit().await?;
-    if kept.body_hash == print.body_hash {
+    if kept.body_hash == claim.body_hash {
         Ok(Attempt::Done(Performed(Effect::Before(kept))))
     } else {
         Err(ApiError::new(
@@ -166,7 +156,7 @@ pub trait Replayable: Serialize {
     /// The success.
     const STATUS: StatusCode = StatusCode::CREATED;
     /// JSON pointers (RFC 6901) to what is shown only once; null in a replay.
-    const SHOWN_ONCE: &'static [&'static str] = &[];
+    const SHOWN_ONCE: &'static [&'static str];
 }
 
 impl Work {
@@ -175,20 +165,22 @@ impl Work {
     /// # Errors
     /// Postgres could not: then nothing is true, or that is unknown, and the request may be sent again.
     pub async fn commit<T: Replayable>(mut self, answer: T) -> Result<Performed<T>, ApiError> {
-        if let Some((print, principal)) = &self.keep {
+        if let Some(claim) = &self.keep {
             let mut shown = serde_json::to_value(&answer)
                 .map_err(|error| ApiError::internal(format!("an answer has no JSON form: {error}")))?;
             for pointer in T::SHOWN_ONCE {
-                if let Some(secret) = shown.pointer_mut(pointer) {
-                    *secret = Value::Null;
-                }
+                // One that is not where it is said to be would be kept in the clear somewhere else.
+                *shown
+                    .pointer_mut(pointer)
+                    .ok_or_else(|| ApiError::internal(format!("the answer has no {pointer} to leave out")))? =
+                    Value::Null;
             }
             let kept = Kept {
-                body_hash: print.body_hash.to_vec(),
+                body_hash: claim.body_hash.to_vec(),
                 response_status: i16::try_from(T::STATUS.as_u16()).unwrap_or(i16::MAX),
                 response_body: shown.to_string(),
             };
-            store::insert(&mut self.tx, principal, &print.route, &print.key, &kept).await?;
+            store::insert(&mut self.tx, claim, &kept).await?;
         }
         self.tx.commit().await?;
         Ok(Performed(Effect::Now(answer)))

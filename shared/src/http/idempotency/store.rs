@@ -1,5 +1,6 @@
 //! The records of requests that took effect.
 
+use super::fingerprint::Claim;
 use crate::data::TenantTx;
 
 /// The first success of a request, as it was answered.
@@ -18,12 +19,7 @@ pub(super) async fn try_lock(tx: &mut TenantTx, lock: i64) -> Result<bool, sqlx:
 }
 
 /// The record of a principal's request, for a day after it took effect.
-pub(super) async fn find(
-    tx: &mut TenantTx,
-    principal: &str,
-    route: &str,
-    key: &str,
-) -> Result<Option<Kept>, sqlx::Error> {
+pub(super) async fn find(tx: &mut TenantTx, claim: &Claim) -> Result<Option<Kept>, sqlx::Error> {
     let tenant_id = tx.tenant_id();
     sqlx::query_as!(
         Kept,
@@ -32,35 +28,29 @@ pub(super) async fn find(
            WHERE tenant_id = $1 AND principal = $2 AND route = $3 AND idempotency_key = $4
              AND expires_at > clock_timestamp()"#,
         tenant_id,
-        principal,
-        route,
-        key,
+        claim.principal,
+        claim.route,
+        claim.key,
     )
     .fetch_optional(&mut **tx)
     .await
 }
 
 /// The record of a request of the operator's, in whatever tenant it lies.
-pub(super) async fn find_of_operator(tx: &mut TenantTx, route: &str, key: &str) -> Result<Option<Kept>, sqlx::Error> {
+pub(super) async fn find_of_operator(tx: &mut TenantTx, claim: &Claim) -> Result<Option<Kept>, sqlx::Error> {
     sqlx::query_as!(
         Kept,
         r#"SELECT body_hash AS "body_hash!", response_status AS "response_status!", response_body::text AS "response_body!"
            FROM lookup.operator_idempotency($1, $2)"#,
-        route,
-        key,
+        claim.route,
+        claim.key,
     )
     .fetch_optional(&mut **tx)
     .await
 }
 
 /// Keeps the answer of a request for a day, over the remains of one that has expired.
-pub(super) async fn insert(
-    tx: &mut TenantTx,
-    principal: &str,
-    route: &str,
-    key: &str,
-    kept: &Kept,
-) -> Result<(), sqlx::Error> {
+pub(super) async fn insert(tx: &mut TenantTx, claim: &Claim, kept: &Kept) -> Result<(), sqlx::Error> {
     let tenant_id = tx.tenant_id();
     sqlx::query!(
         "INSERT INTO idempotency_keys (
@@ -70,9 +60,9 @@ pub(super) async fn insert(
          SET body_hash = excluded.body_hash, response_status = excluded.response_status,
              response_body = excluded.response_body, created_at = excluded.created_at, expires_at = excluded.expires_at",
         tenant_id,
-        principal,
-        route,
-        key,
+        claim.principal,
+        claim.route,
+        claim.key,
         kept.body_hash,
         kept.response_status,
         kept.response_body,
