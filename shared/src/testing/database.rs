@@ -32,9 +32,13 @@ impl TestDatabase {
     pub async fn create() -> Self {
         let copy = Self::create_from(|template| format!("TEMPLATE {template}")).await;
         let mut connection = copy.server.connect().await.expect("the test Postgres answers");
-        // A copy has everything that is in its template, but not the rights on the database itself.
-        let revoke = format!("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC", copy.name);
-        run(&mut connection, revoke).await;
+        // A copy has everything that is in its template, but neither the rights on the database itself nor its settings.
+        let as_migrated = format!(
+            "REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC;
+             ALTER DATABASE {name} SET client_connection_check_interval = '1s'",
+            name = copy.name
+        );
+        run(&mut connection, as_migrated).await;
         connection.close().await.expect("closed");
         copy
     }

@@ -45,7 +45,7 @@ mod tests {
     #[tokio::test]
     async fn what_comes_is_returned() {
         let looks = Cell::new(0);
-        let found = poll_until(Duration::from_secs(60), "the third look", async || {
+        let found = poll_until(Duration::from_mins(1), "the third look", async || {
             looks.set(looks.get() + 1);
             if looks.get() == 3 { Ok("here") } else { Err(looks.get()) }
         })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::testing::ProxyMode;
+use shared::testing::{ProxyMode, poll_until};
 use tokio::time::timeout;
 
 use super::*;
@@ -104,6 +104,27 @@ async fn the_bare_connections_are_bounded_too() {
     bounded(sqlx::query("SELECT 1").execute(connections))
         .await
         .expect("a fresh connection");
+}
+
+#[tokio::test]
+async fn what_is_given_up_here_is_given_up_at_the_server() {
+    let (proxied, _) = pool_of_one().await;
+    let connections = proxied.stack.ctx.db.without_tenant();
+    for _ in 0..3 {
+        let given_up = bounded(sqlx::query("SELECT pg_sleep(600)").execute(connections)).await;
+        assert_eq!(status(given_up.expect_err("too slow")), 503);
+    }
+    poll_until(Duration::from_mins(1), "the server notices", async || {
+        let still: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM pg_stat_activity
+             WHERE datname = current_database() AND state = 'active' AND query LIKE 'SELECT pg_sleep(600)%'",
+        )
+        .fetch_one(&proxied.stack.owner_pool())
+        .await
+        .expect("the catalogue answers");
+        if still == 0 { Ok(()) } else { Err(still) }
+    })
+    .await;
 }
 
 #[tokio::test]
