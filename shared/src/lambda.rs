@@ -161,6 +161,10 @@ fn plausible_deadline(epoch_ms: u64) -> Option<DateTime<Utc>> {
 async fn answer(router: Router, event: LambdaEvent<Value>) -> Result<impl Serialize + fmt::Debug + use<>, Infallible> {
     let LambdaEvent { payload, context } = event;
     let request_id = event::request_id(&payload).unwrap_or(&context.request_id).to_owned();
+    // RFC 9110 §9.3.2: an answer to HEAD has no content. The router sees to that, but not for what never reaches it.
+    let is_head = payload
+        .pointer("/requestContext/http/method")
+        .is_some_and(|method| method == "HEAD");
     let sanitised = event::sanitise(payload)
         .and_then(|payload| serde_json::from_value::<ApiGatewayV2httpRequest>(payload).map_err(|_| Refusal::NotHttp));
     let refusal = sanitised.as_ref().err().copied();
@@ -170,10 +174,13 @@ async fn answer(router: Router, event: LambdaEvent<Value>) -> Result<impl Serial
     let inner = service_fn(move |request: lambda_http::Request| {
         let (router, request_id) = (router.clone(), request_id.clone());
         async move {
-            let response = match refusal {
+            let mut response = match refusal {
                 Some(refusal) => refusal_response(refusal, &request_id),
                 None => respond(router, enter(request), &request_id).await,
             };
+            if is_head {
+                *response.body_mut() = Body::empty();
+            }
             Ok::<_, Infallible>(response)
         }
     });

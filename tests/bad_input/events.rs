@@ -146,6 +146,14 @@ async fn what_is_no_request_of_an_http_api_is_400() {
     let crowd: serde_json::Map<String, Value> = (0..40_000).map(|number| (format!("x-{number}"), json!("1"))).collect();
     let answer = stage.client.invoke(with("/headers", Value::Object(crowd))).await;
     judge(&answer, Refused(400, "VALIDATION_ERROR"), "40,000 headers");
+    let mut head = with("/headers", json!({ "x": "a\r\nb: c" }));
+    head["requestContext"]["http"]["method"] = json!("HEAD");
+    let answer = stage.client.invoke(head).await;
+    assert_eq!(
+        (answer.status, answer.text().as_str()),
+        (400, ""),
+        "an answer to HEAD has no content"
+    );
     is_still_served(&stage).await;
 }
 
