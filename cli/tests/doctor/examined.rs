@@ -31,7 +31,7 @@ pub(crate) const NAMES: [&str; 13] = [
     "outbox",
 ];
 /// Far longer than the doctor may take with all its waits one after the other.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_mins(2);
 
 /// Runs the doctor, and fails the test when it does not end.
 fn examine(environment: &Environment) -> Ran {

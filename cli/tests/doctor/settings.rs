@@ -18,6 +18,7 @@ async fn all_mistakes_of_settings_and_secrets_are_told_at_once() {
                 ("OUTBOX_BATCH", "0"),
                 ("ADMIN_API_KEY", "short"),
                 ("SWEEPER_DATABASE_URL", ""),
+                ("REDIS_URL", ""),
             ],
         ),
         1,
@@ -26,8 +27,10 @@ async fn all_mistakes_of_settings_and_secrets_are_told_at_once() {
         "failed settings DATABASE_MAX_CONNECTIONS: expected a whole number from 1 to 100 -> ",
         "failed settings OUTBOX_BATCH: expected a whole number",
         "failed secrets the secret `countersign/database` has no field `sweeper_url`",
+        "failed secrets the secret `countersign/redis` has no field `url`",
         "failed secrets the operator's credential",
         "warning sweeper not looked at, because its URL is not there",
+        "warning redis not looked at, because its URL is not there",
     ];
     assert_eq!(found.len(), beginnings.len(), "{found:#?}");
     for (told, beginning) in found.iter().zip(beginnings) {

@@ -77,18 +77,13 @@ async fn examine_servers(config: &Config, checks: &mut Vec<Check>) {
     server::look(&mut connections, config, checks).await;
     schema::look(&mut connections, checks).await;
     let postgres_clock = connections.look(clocks::NAME, &ANY, clocks::of_postgres).await;
-    let redis_clock = match &secrets.redis {
-        Some(url) => redis::look(url, checks).await,
-        None => {
-            checks.push(Check::not_looked_at("redis", "its URL is not there", "the secrets"));
-            None
+    let redis_clock = redis::look(secrets.redis.as_ref(), checks).await;
+    match postgres_clock {
+        Ok(reading) => checks.extend(clocks::judge(Some(reading), redis_clock)),
+        Err(check) => {
+            checks.push(check);
+            checks.extend(clocks::judge(None, redis_clock));
         }
-    };
-    let (postgres_clock, unread) = match postgres_clock {
-        Ok(reading) => (Some(reading), None),
-        Err(check) => (None, Some(check)),
-    };
-    checks.extend(unread);
-    checks.extend(clocks::judge(postgres_clock, redis_clock));
+    }
     backlog::look(&mut connections, &config.outbox, checks).await;
 }

@@ -53,7 +53,7 @@ pub(super) async fn look(connections: &mut Connections, checks: &mut Vec<Check>)
         Ok(offences) if offences.is_empty() => {
             checks.push(Check::ok(CATALOGUE, format!("all {} rules hold", RULES.len())));
         }
-        Ok(offences) => checks.extend(offences.into_iter().map(broken)),
+        Ok(offences) => checks.extend(offences.iter().map(broken)),
         Err(check) => checks.push(check),
     }
     checks.push(match connections.look(PARTITIONS, &ANY, missing_partitions).await {
@@ -73,7 +73,7 @@ pub(super) async fn look(connections: &mut Connections, checks: &mut Vec<Check>)
     });
 }
 
-fn broken(offence: Offence) -> Check {
+fn broken(offence: &Offence) -> Check {
     let why = RULES
         .iter()
         .find(|rule| rule.name == offence.rule)

@@ -18,7 +18,7 @@ WITH allowed (signature, caller) AS (VALUES
 )
 SELECT coalesce(t.signature, a.signature || ', missing') AS "object!",
        CASE
-           WHEN t.oid IS NULL THEN format('make %s again as its migration does, and `GRANT EXECUTE ON ROUTINE %1$s TO %I;`',
+           WHEN t.oid IS NULL THEN format('make %1$s again as its migration does; GRANT EXECUTE ON ROUTINE %1$s TO %2$I;',
                a.signature, a.caller)
            WHEN a.signature IS NULL THEN format('ALTER ROUTINE %s SECURITY INVOKER;', t.signature)
            ELSE concat_ws(' ',
