@@ -3,21 +3,31 @@
 use shared::config::OutboxConfig;
 use sqlx::PgConnection;
 
-use super::report::Check;
+use super::{
+    logins::{APP, MIGRATOR},
+    looking::Connections,
+    report::Check,
+};
 
 const NAME: &str = "outbox";
 
 /// Looks how long the oldest event waits.
-pub(super) async fn look(connection: &mut PgConnection, config: &OutboxConfig, checks: &mut Vec<Check>) {
-    let asked = sqlx::query!(
+pub(super) async fn look(connections: &mut Connections, config: &OutboxConfig, checks: &mut Vec<Check>) {
+    // The migrator may act as the owner of the look-up.
+    let asked = connections.look(NAME, &[&APP, &MIGRATOR], backlog).await;
+    checks.push(match asked {
+        Ok((pending, oldest_seconds)) => judge(pending, oldest_seconds, config.late_seconds),
+        Err(check) => check,
+    });
+}
+
+async fn backlog(connection: &mut PgConnection) -> Result<(i64, f64), sqlx::Error> {
+    let backlog = sqlx::query!(
         r#"SELECT pending AS "pending!", oldest_seconds AS "oldest_seconds!" FROM lookup.outbox_backlog()"#
     )
     .fetch_one(connection)
-    .await;
-    checks.push(match asked {
-        Ok(backlog) => judge(backlog.pending, backlog.oldest_seconds, config.late_seconds),
-        Err(error) => Check::unanswered(NAME, error),
-    });
+    .await?;
+    Ok((backlog.pending, backlog.oldest_seconds))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "seconds of a setting, far below 2^53")]

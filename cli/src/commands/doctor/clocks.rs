@@ -7,7 +7,8 @@ use sqlx::PgConnection;
 
 use super::report::Check;
 
-const NAME: &str = "clocks";
+/// The check's name.
+pub(super) const NAME: &str = "clocks";
 /// Beyond this, times that stand side by side in the record contradict each other.
 const NOTICEABLE: TimeDelta = TimeDelta::seconds(1);
 /// Beyond this, requests expire and keys end when nobody expects it.

@@ -5,7 +5,10 @@ use std::{str::FromStr as _, time::Duration};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{ConnectOptions as _, PgConnection, error::DatabaseError, postgres::PgConnectOptions};
 
-use super::report::Check;
+use super::{
+    looking::{Connected, bounded, too_late},
+    report::Check,
+};
 use crate::place::place;
 
 /// Long enough for a server that is far away, too short to wait for one that is not there.
@@ -20,37 +23,38 @@ pub(super) struct Login {
     pub(super) variable: &'static str,
 }
 
-pub(super) const MIGRATOR: Login = Login {
+pub(super) static MIGRATOR: Login = Login {
     name: "migrator",
     role: "countersign_migrator",
     variable: "ADMIN_DATABASE_URL",
 };
-pub(super) const APP: Login = Login {
+pub(super) static APP: Login = Login {
     name: "app",
     role: "countersign_app",
     variable: "DATABASE_URL",
 };
-pub(super) const SWEEPER: Login = Login {
+pub(super) static SWEEPER: Login = Login {
     name: "sweeper",
     role: "countersign_sweeper",
     variable: "SWEEPER_DATABASE_URL",
 };
 
-/// A connection, and which database of which server it is to.
-pub(super) struct Connected {
-    pub(super) connection: PgConnection,
-    database: String,
-}
+/// Each of them, for what any role may ask.
+pub(super) static ANY: [&Login; 3] = [&MIGRATOR, &APP, &SWEEPER];
 
 /// Logs in and looks who it is.
 pub(super) async fn log_in(
-    login: &Login,
+    login: &'static Login,
     url: Option<&SecretString>,
     same_as: Option<&Connected>,
     checks: &mut Vec<Check>,
 ) -> Option<Connected> {
+    let Some(url) = url else {
+        checks.push(Check::not_looked_at(login.name, "its URL is not there", "the secrets"));
+        return None;
+    };
     // sqlx's message may quote the URL, and with it the password.
-    let Ok(options) = PgConnectOptions::from_str(url?.expose_secret()) else {
+    let Ok(options) = PgConnectOptions::from_str(url.expose_secret()) else {
         checks.push(Check::failed(
             login.name,
             format!("{} is not a Postgres URL", login.variable),
@@ -64,7 +68,7 @@ pub(super) async fn log_in(
     let options = options.application_name("countersign doctor");
     let connected = match tokio::time::timeout(PATIENCE, options.connect()).await {
         Ok(connected) => connected,
-        Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+        Err(_) => Err(too_late()),
     };
     let outcome = match connected {
         Ok(connection) => identify(login, connection, same_as).await,
@@ -83,45 +87,48 @@ pub(super) async fn log_in(
 }
 
 async fn identify(
-    login: &Login,
+    login: &'static Login,
     mut connection: PgConnection,
     same_as: Option<&Connected>,
 ) -> Result<Connected, Check> {
-    let who = sqlx::query!(
-        r#"SELECT current_user::text AS "role!",
-                  format('%s since %s', current_database(), pg_postmaster_start_time()) AS "database!""#
-    )
-    .fetch_one(&mut connection)
-    .await
-    .map_err(|error| Check::unanswered(login.name, error))?;
+    let (role, database) = bounded(&mut connection, who)
+        .await
+        .map_err(|error| Check::unanswered(login.name, &error))?;
     // Who migrates may be called otherwise where a cloud hands out the role; the rules over the catalogue know its rights.
-    if who.role != login.role && login.role != MIGRATOR.role {
+    if role != login.role && login.role != MIGRATOR.role {
         return Err(Check::failed(
             login.name,
             format!(
                 "{} logs in as {}, whose rights are not those of {}",
-                login.variable, who.role, login.role
+                login.variable, role, login.role
             ),
             format!("put the URL of the role {} into {}", login.role, login.variable),
         ));
     }
-    if same_as.is_some_and(|other| other.database != who.database) {
+    if let Some(other) = same_as.filter(|other| other.database != database) {
+        let other = other.login.variable;
         return Err(Check::failed(
             login.name,
-            format!(
-                "{} leads to another database than {}",
-                login.variable, MIGRATOR.variable
-            ),
-            format!(
-                "put host, port and database of {} into {}",
-                MIGRATOR.variable, login.variable
-            ),
+            format!("{} leads to another database than {other}", login.variable),
+            format!("put host, port and database of {other} into {}", login.variable),
         ));
     }
     Ok(Connected {
+        login,
         connection,
-        database: who.database,
+        database,
     })
+}
+
+/// The role that logged in, and which database of which server it sees.
+async fn who(connection: &mut PgConnection) -> Result<(String, String), sqlx::Error> {
+    let who = sqlx::query!(
+        r#"SELECT current_user::text AS "role!",
+                  format('%s since %s', current_database(), pg_postmaster_start_time()) AS "database!""#
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok((who.role, who.database))
 }
 
 fn refused(login: &Login, options: &PgConnectOptions, error: &sqlx::Error) -> Check {

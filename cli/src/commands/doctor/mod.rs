@@ -1,11 +1,12 @@
 //! `countersign doctor`: looks at everything the product stands on and says what to do about what is not well.
 //!
-//! One file a thing looked at; each adds its checks to the list, and none stops the others. Nothing is changed anywhere,
-//! and no value of a secret is shown.
+//! One file a thing looked at; each adds its checks to the list, and none stops the others: what cannot be looked at is
+//! said to be so. Nothing is changed anywhere, no wait is without an end, and no value of a secret is shown.
 
 mod backlog;
 mod clocks;
 mod logins;
+mod looking;
 mod redis;
 mod report;
 mod schema;
@@ -16,7 +17,8 @@ use clap::Args;
 use shared::config::Config;
 
 use self::{
-    logins::{APP, MIGRATOR, SWEEPER, log_in},
+    logins::{ANY, APP, MIGRATOR, SWEEPER, log_in},
+    looking::Connections,
     report::Check,
 };
 use super::block_on;
@@ -49,32 +51,39 @@ async fn examine() -> Vec<Check> {
     let mut checks = Vec::new();
     if let Some(config) = settings::read(&mut checks) {
         examine_servers(&config, &mut checks).await;
+    } else {
+        checks.push(Check::not_looked_at(
+            "secrets",
+            "it is not known where they are; nor was anything that is reached with them",
+            "the settings",
+        ));
     }
     checks
 }
 
 async fn examine_servers(config: &Config, checks: &mut Vec<Check>) {
     let secrets = settings::secrets(config, checks).await;
-    let mut migrator = log_in(&MIGRATOR, secrets.migrator.as_ref(), None, checks).await;
-    let mut app = log_in(&APP, secrets.app.as_ref(), migrator.as_ref(), checks).await;
-    log_in(&SWEEPER, secrets.sweeper.as_ref(), migrator.as_ref(), checks).await;
-
-    let mut postgres_clock = None;
-    if let Some(connected) = &mut migrator {
-        let connection = &mut connected.connection;
-        server::look(connection, config, checks).await;
-        schema::look(connection, checks).await;
-        match clocks::of_postgres(connection).await {
-            Ok(reading) => postgres_clock = Some(reading),
-            Err(error) => checks.push(Check::unanswered("clocks", error)),
+    let mut connections = Connections::default();
+    for (login, url) in [
+        (&MIGRATOR, &secrets.migrator),
+        (&APP, &secrets.app),
+        (&SWEEPER, &secrets.sweeper),
+    ] {
+        if let Some(connected) = log_in(login, url.as_ref(), connections.first(), checks).await {
+            connections.add(connected);
         }
     }
-    let redis_clock = match &secrets.redis {
-        Some(url) => redis::look(url, checks).await,
-        None => None,
-    };
-    checks.extend(clocks::judge(postgres_clock, redis_clock));
-    if let Some(connected) = &mut app {
-        backlog::look(&mut connected.connection, &config.outbox, checks).await;
+
+    server::look(&mut connections, config, checks).await;
+    schema::look(&mut connections, checks).await;
+    let postgres_clock = connections.look(clocks::NAME, &ANY, clocks::of_postgres).await;
+    let redis_clock = redis::look(secrets.redis.as_ref(), checks).await;
+    match postgres_clock {
+        Ok(reading) => checks.extend(clocks::judge(Some(reading), redis_clock)),
+        Err(check) => {
+            checks.push(check);
+            checks.extend(clocks::judge(None, redis_clock));
+        }
     }
+    backlog::look(&mut connections, &config.outbox, checks).await;
 }

@@ -1,9 +1,8 @@
 //! What a check found, and how it is told.
 
-use std::fmt::Display;
-
 use serde::Serialize;
 use serde_json::{Value, json};
+use sqlx::error::DatabaseError;
 
 use crate::{
     exit::{Exit, Failure},
@@ -74,11 +73,31 @@ impl Check {
     }
 
     /// A check that the database broke off.
-    pub(super) fn unanswered(name: &'static str, error: impl Display) -> Self {
-        Self::failed(
+    pub(super) fn unanswered(name: &'static str, error: &sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(DatabaseError::code);
+        let remedy = match code.as_deref() {
+            // lock_not_available, as lock_timeout says it.
+            Some("55P03") => {
+                "see who holds the lock with `SELECT pid, state, query FROM pg_stat_activity WHERE pid IN (SELECT pid FROM \
+                 pg_locks WHERE granted AND mode = 'AccessExclusiveLock');`, and end one that is stuck with `SELECT \
+                 pg_terminate_backend(<pid>);`"
+            }
+            // query_canceled, as statement_timeout says it.
+            Some("57014") => {
+                "see what keeps the server busy with `SELECT pid, state, query FROM pg_stat_activity;`, and run \
+                 `countersign doctor` again"
+            }
+            _ => "look at the server's log, and run `countersign doctor` again",
+        };
+        Self::failed(name, format!("Postgres did not answer: {error}"), remedy)
+    }
+
+    /// A check that was not made, because of something that has to be mended first.
+    pub(super) fn not_looked_at(name: &'static str, because: &str, first: &str) -> Self {
+        Self::warning(
             name,
-            format!("Postgres did not answer: {error}"),
-            "look at the server's log, and run `countersign doctor` again",
+            format!("not looked at, because {because}"),
+            format!("mend {first} first, then `countersign doctor`"),
         )
     }
 }

@@ -1,9 +1,13 @@
 //! What is in the database: the roles, the migrations, the rules over the catalogue, and the partitions ahead.
 
-use shared::data::catalogue::{self, RULES};
+use shared::data::catalogue::{self, Offence, RULES};
 use sqlx::PgConnection;
 
-use super::report::Check;
+use super::{
+    logins::{ANY, APP, MIGRATOR},
+    looking::Connections,
+    report::Check,
+};
 use crate::migrations::{self, Line, State};
 
 const ROLES: &str = "roles";
@@ -15,53 +19,48 @@ const MONTHS_AHEAD: i32 = 2;
 
 /// Looks at all of it. Rules and partitions only where the migrations are the ones built in: of another schema this
 /// program knows nothing.
-pub(super) async fn look(connection: &mut PgConnection, checks: &mut Vec<Check>) {
-    match missing_roles(connection).await {
-        Ok(missing) if missing.is_empty() => checks.push(Check::ok(ROLES, "all six are there")),
-        Ok(missing) => checks.push(Check::failed(
+pub(super) async fn look(connections: &mut Connections, checks: &mut Vec<Check>) {
+    checks.push(match connections.look(ROLES, &ANY, missing_roles).await {
+        Ok(missing) if missing.is_empty() => Check::ok(ROLES, "all six are there"),
+        Ok(missing) => Check::failed(
             ROLES,
             format!("{} do not exist", missing.join(", ")),
             "`countersign migrate up`, or, where it ran before, as a superuser `CREATE ROLE <name> NOLOGIN;` for each",
-        )),
-        Err(error) => checks.push(Check::unanswered(ROLES, error)),
-    }
-    let lines = match migrations::compared(connection).await {
-        Ok(lines) => lines,
-        Err(error) => return checks.push(Check::unanswered(MIGRATIONS, error)),
+        ),
+        Err(check) => check,
+    });
+    // The sweep does not know the migrations.
+    let why_not = match connections
+        .look(MIGRATIONS, &[&MIGRATOR, &APP], migrations::compared)
+        .await
+    {
+        Ok(lines) => {
+            let judged = judge_migrations(&lines);
+            let is_ours = judged.iter().all(|check| check.remedy.is_none());
+            checks.extend(judged);
+            (!is_ours).then_some("the migrations are not the ones built in here")
+        }
+        Err(check) => {
+            checks.push(check);
+            Some("it is not known which migrations there are")
+        }
     };
-    let judged = judge_migrations(&lines);
-    let is_ours = judged.iter().all(|check| check.remedy.is_none());
-    checks.extend(judged);
-    if !is_ours {
-        return checks.push(Check::warning(
-            CATALOGUE,
-            "not looked at, because the migrations are not the ones built in here",
-            "mend the migrations first, then `countersign doctor`",
-        ));
+    if let Some(why_not) = why_not {
+        checks.extend([CATALOGUE, PARTITIONS].map(|name| Check::not_looked_at(name, why_not, "the migrations")));
+        return;
     }
-    match catalogue::lint(connection).await {
+    match connections.look(CATALOGUE, &ANY, catalogue::lint).await {
         Ok(offences) if offences.is_empty() => {
             checks.push(Check::ok(CATALOGUE, format!("all {} rules hold", RULES.len())));
         }
-        Ok(offences) => checks.extend(offences.into_iter().map(|offence| {
-            let why = RULES
-                .iter()
-                .find(|rule| rule.name == offence.rule)
-                .map_or("", |rule| rule.why);
-            Check::failed(
-                CATALOGUE,
-                format!("{}: {}. {why}", offence.rule, offence.object),
-                format!("as a superuser `{}`", offence.remedy),
-            )
-        })),
-        Err(error) => checks.push(Check::unanswered(CATALOGUE, error)),
+        Ok(offences) => checks.extend(offences.iter().map(broken)),
+        Err(check) => checks.push(check),
     }
-    match missing_partitions(connection).await {
-        Ok(missing) if missing.is_empty() => checks.push(Check::ok(
-            PARTITIONS,
-            format!("of this month and the {MONTHS_AHEAD} after it"),
-        )),
-        Ok(missing) => checks.push(Check::failed(
+    checks.push(match connections.look(PARTITIONS, &ANY, missing_partitions).await {
+        Ok(missing) if missing.is_empty() => {
+            Check::ok(PARTITIONS, format!("of this month and the {MONTHS_AHEAD} after it"))
+        }
+        Ok(missing) => Check::failed(
             PARTITIONS,
             format!(
                 "the audit log has none for {}, and refuses what falls there",
@@ -69,9 +68,21 @@ pub(super) async fn look(connection: &mut PgConnection, checks: &mut Vec<Check>)
             ),
             "see that the function outbox runs; to make them now, as the migrator \
              `SET ROLE countersign_owner; SELECT make_audit_partitions(now(), 7);`",
-        )),
-        Err(error) => checks.push(Check::unanswered(PARTITIONS, error)),
-    }
+        ),
+        Err(check) => check,
+    });
+}
+
+fn broken(offence: &Offence) -> Check {
+    let why = RULES
+        .iter()
+        .find(|rule| rule.name == offence.rule)
+        .map_or("", |rule| rule.why);
+    Check::failed(
+        CATALOGUE,
+        format!("{}: {}. {why}", offence.rule, offence.object),
+        format!("as a superuser `{}`", offence.remedy),
+    )
 }
 
 async fn missing_roles(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {

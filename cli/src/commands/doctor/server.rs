@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use shared::config::{Config, DeployEnvironment};
 use sqlx::PgConnection;
 
-use super::report::Check;
+use super::{logins::ANY, looking::Connections, report::Check};
 
 const NAME: &str = "postgres";
 /// The first with `security_invoker`.
@@ -34,10 +34,10 @@ impl Facts {
 }
 
 /// Looks at the server.
-pub(super) async fn look(connection: &mut PgConnection, config: &Config, checks: &mut Vec<Check>) {
-    match facts(connection).await {
+pub(super) async fn look(connections: &mut Connections, config: &Config, checks: &mut Vec<Check>) {
+    match connections.look(NAME, &ANY, facts).await {
         Ok(facts) => checks.extend(judge(&facts, config)),
-        Err(error) => checks.push(Check::unanswered(NAME, error)),
+        Err(check) => checks.push(check),
     }
 }
 

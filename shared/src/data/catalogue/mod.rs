@@ -1,8 +1,9 @@
 //! The rules that hold tenants apart, asked of a live database's catalogue.
 //!
-//! A rule is one query under `rules/` that returns what offends, each with the statement that mends it; what is
-//! legitimate all the same is named in that query, as data, with its reason. Nothing here changes anything, and no query
-//! over rows may enter.
+//! A rule is one query under `rules/` that returns what offends, each with the statement that mends it. What is
+//! legitimate all the same, and what must be there, is named in that query, as data, with its reason: a migration that adds
+//! a right or a guard adds it there too. Rules look at every schema but those of Postgres itself, and leave alone what an
+//! extension brought. Nothing here changes anything, and no query over rows may enter.
 
 mod rules;
 

@@ -16,7 +16,7 @@ macro_rules! rule {
 }
 
 /// Every rule.
-pub static RULES: [Rule; 29] = [
+pub static RULES: [Rule; 32] = [
     rule!(
         "row_security",
         "src/data/catalogue/rules/row_security.sql",
@@ -28,14 +28,9 @@ pub static RULES: [Rule; 29] = [
         "A row without a tenant is covered by no policy and no foreign key."
     ),
     rule!(
-        "tenant_policies",
-        "src/data/catalogue/rules/tenant_policies.sql",
-        "A role that acts for one tenant sees exactly the rows of that tenant, and a forgotten tenant is an error and never an empty answer."
-    ),
-    rule!(
-        "other_policies",
-        "src/data/catalogue/rules/other_policies.sql",
-        "Only the sweep and the look-ups see across tenants, and only where that was decided."
+        "policies",
+        "src/data/catalogue/rules/policies.sql",
+        "A role that acts for one tenant sees exactly the rows of that tenant, a forgotten tenant is an error and never an empty answer, and only the sweep and the look-ups see across tenants."
     ),
     rule!(
         "rights_beyond_rows",
@@ -56,6 +51,11 @@ pub static RULES: [Rule; 29] = [
         "rights_on_partitions",
         "src/data/catalogue/rules/rights_on_partitions.sql",
         "A partition has no policies of its own: whoever could read it directly would be past those of the whole."
+    ),
+    rule!(
+        "missing_rights",
+        "src/data/catalogue/rules/missing_rights.sql",
+        "A right that was taken away stops whoever needs it, and at the moment of the need."
     ),
     rule!(
         "rights_to_the_record",
@@ -85,7 +85,12 @@ pub static RULES: [Rule; 29] = [
     rule!(
         "definer_functions",
         "src/data/catalogue/rules/definer_functions.sql",
-        "A definer function acts as its owner for whoever may call it, so there are few, each with a fixed search path and named callers."
+        "A definer function acts as its owner for whoever may call it, so there are few, all named, each with a fixed search path and one caller."
+    ),
+    rule!(
+        "leakproof_functions",
+        "src/data/catalogue/rules/leakproof_functions.sql",
+        "A function that is taken for leakproof is given rows before the policies have sorted them out."
     ),
     rule!(
         "function_settings",
@@ -111,6 +116,11 @@ pub static RULES: [Rule; 29] = [
         "unlogged_tables",
         "src/data/catalogue/rules/unlogged_tables.sql",
         "An unlogged table is empty after a crash, and on every replica."
+    ),
+    rule!(
+        "publications",
+        "src/data/catalogue/rules/publications.sql",
+        "A publication sends the rows of all tenants past every policy, to whoever subscribes."
     ),
     rule!(
         "default_privileges",
@@ -146,6 +156,11 @@ pub static RULES: [Rule; 29] = [
         "triggers",
         "src/data/catalogue/rules/triggers.sql",
         "A trigger that is switched off holds nothing: neither a foreign key nor the states of an approval."
+    ),
+    rule!(
+        "missing_guards",
+        "src/data/catalogue/rules/missing_guards.sql",
+        "Without its triggers an approval could go from any state to any other, and without a foreign key a row could belong to nothing."
     ),
     rule!(
         "unchecked_rows",

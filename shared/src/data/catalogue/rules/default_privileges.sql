@@ -14,7 +14,7 @@ LEFT JOIN pg_roles r ON r.oid = acl.grantee
 WHERE acl.grantee <> d.defaclrole
   -- A type without a table of its own holds nothing.
   AND d.defaclobjtype <> 'T'
-  AND (maker.rolname LIKE 'countersign\_%' OR n.nspname IN ('public', 'lookup'))
+  AND (maker.rolname LIKE 'countersign\_%' OR n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema')
 UNION ALL
 SELECT format('EXECUTE by default on routines of %I for PUBLIC', maker.rolname),
        format('ALTER DEFAULT PRIVILEGES FOR ROLE %I REVOKE ALL ON ROUTINES FROM PUBLIC;', maker.rolname)

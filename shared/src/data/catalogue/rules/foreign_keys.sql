@@ -4,8 +4,8 @@ SELECT format('%s on %s', quote_ident(k.conname), k.conrelid::regclass) AS "obje
               k.conrelid::regclass, k.conname, k.confrelid::regclass) AS "remedy!"
 FROM pg_constraint k
 JOIN pg_class c ON c.oid = k.conrelid
-JOIN pg_class parent ON parent.oid = k.confrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN ('public', 'lookup')
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
+  AND c.oid NOT IN (SELECT objid FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e')
 WHERE k.contype = 'f'
   -- A partition's copy is told with its parent's.
   AND k.conparentid = 0
@@ -14,5 +14,5 @@ WHERE k.contype = 'f'
       JOIN pg_attribute child ON child.attrelid = k.conrelid AND child.attnum = pair.child_number
       JOIN pg_attribute referenced ON referenced.attrelid = k.confrelid AND referenced.attnum = pair.parent_number
       WHERE child.attname = 'tenant_id'
-        AND referenced.attname = CASE WHEN parent.relname = 'tenants' THEN 'id' ELSE 'tenant_id' END)
+        AND referenced.attname = CASE WHEN k.confrelid = to_regclass('public.tenants') THEN 'id' ELSE 'tenant_id' END)
 ORDER BY 1

@@ -6,15 +6,16 @@ FROM (
                                           WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END, c.oid::regclass) AS statement,
            r.rolname, 'countersign_owner' AS should
     FROM pg_class c
-    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN ('public', 'lookup')
+    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
+      AND c.oid NOT IN (SELECT objid FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e')
     JOIN pg_roles r ON r.oid = c.relowner
     -- The record of migrations belongs to whoever runs them.
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname <> '_sqlx_migrations'
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.oid IS DISTINCT FROM to_regclass('public._sqlx_migrations')
     UNION ALL
     SELECT format('%s, owned by %I', p.oid::regprocedure, r.rolname), format('ROUTINE %s', p.oid::regprocedure), r.rolname,
            CASE n.nspname WHEN 'lookup' THEN 'countersign_lookup' ELSE 'countersign_owner' END
     FROM pg_proc p
-    JOIN pg_namespace n ON n.oid = p.pronamespace AND n.nspname IN ('public', 'lookup')
+    JOIN pg_namespace n ON n.oid = p.pronamespace AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
     JOIN pg_roles r ON r.oid = p.proowner
     WHERE NOT EXISTS (
         SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')

@@ -2,7 +2,7 @@
 SELECT format('%s on %s for countersign_lookup', acl.privilege_type, c.oid::regclass) AS "object!",
        format('REVOKE %s ON %s FROM countersign_lookup;', acl.privilege_type, c.oid::regclass) AS "remedy!"
 FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN ('public', 'lookup')
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
 CROSS JOIN LATERAL (
     SELECT * FROM aclexplode(c.relacl)
     UNION ALL

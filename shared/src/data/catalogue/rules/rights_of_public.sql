@@ -1,16 +1,20 @@
 -- What is no grant but a default counts too: functions are PUBLIC's until somebody says otherwise.
 WITH ours AS (
-    SELECT oid, nspname, nspacl, nspowner FROM pg_namespace WHERE nspname IN ('public', 'lookup')
+    SELECT oid, nspname, nspacl, nspowner FROM pg_namespace
+    WHERE nspname NOT LIKE 'pg\_%' AND nspname <> 'information_schema'
+      AND oid NOT IN (SELECT objid FROM pg_depend WHERE classid = 'pg_namespace'::regclass AND deptype = 'e')
 ), given (object, kind, privilege_type, grantee) AS (
     SELECT c.oid::regclass::text, CASE c.relkind WHEN 'S' THEN 'SEQUENCE ' ELSE '' END, acl.privilege_type, acl.grantee
     FROM pg_class c JOIN ours ON ours.oid = c.relnamespace
     CROSS JOIN LATERAL aclexplode(c.relacl) acl
+    WHERE c.oid NOT IN (SELECT objid FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e')
     UNION ALL
     SELECT a.attrelid::regclass::text, '', format('%s (%I)', acl.privilege_type, a.attname), acl.grantee
     FROM pg_attribute a
     JOIN pg_class c ON c.oid = a.attrelid JOIN ours ON ours.oid = c.relnamespace
     CROSS JOIN LATERAL aclexplode(a.attacl) acl
     WHERE a.attnum > 0 AND NOT a.attisdropped
+      AND c.oid NOT IN (SELECT objid FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e')
     UNION ALL
     SELECT p.oid::regprocedure::text, 'ROUTINE ', acl.privilege_type, acl.grantee
     FROM pg_proc p JOIN ours ON ours.oid = p.pronamespace

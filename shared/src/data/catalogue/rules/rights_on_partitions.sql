@@ -2,7 +2,7 @@
 SELECT format('%s on %s for %s', acl.privilege_type, c.oid::regclass, coalesce(quote_ident(r.rolname), 'PUBLIC')) AS "object!",
        format('REVOKE ALL ON %s FROM %s;', c.oid::regclass, coalesce(quote_ident(r.rolname), 'PUBLIC')) AS "remedy!"
 FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN ('public', 'lookup')
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
 CROSS JOIN LATERAL (
     SELECT * FROM aclexplode(c.relacl)
     UNION ALL

@@ -6,8 +6,9 @@ JOIN pg_roles member ON member.oid = m.member
 JOIN pg_roles granted ON granted.oid = m.roleid
 WHERE NOT member.rolsuper
   AND (
-      -- Into the owners: the migrator alone.
-      granted.rolname IN ('countersign_owner', 'countersign_lookup') AND member.rolname <> 'countersign_migrator'
+      -- Into ours: the migrator alone. From Postgres 16 on, who made a role administers it without having its rights.
+      granted.rolname LIKE 'countersign\_%' AND member.rolname <> 'countersign_migrator'
+          AND (to_jsonb(m) ->> 'inherit_option' IS DISTINCT FROM 'false' OR to_jsonb(m) ->> 'set_option' IS DISTINCT FROM 'false')
       -- Out of ours: into nothing. The migrator administers what it made (Postgres 16), the sweep's watermark needs the
       -- start of other transactions, and rds_iam is how a role logs in at AWS.
       OR member.rolname LIKE 'countersign\_%'

@@ -6,13 +6,15 @@ SELECT i.indexrelid::regclass::text AS "object!",
 FROM pg_index i
 JOIN pg_class c ON c.oid = i.indrelid
 JOIN pg_class named ON named.oid = i.indexrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN ('public', 'lookup')
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
+  AND c.oid NOT IN (SELECT objid FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e')
 LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
 WHERE (i.indisunique OR i.indisexclusion)
   AND c.relkind IN ('r', 'p')
   -- A tenant's own id and slug are the operator's namespace.
-  AND (c.relname, named.relname) NOT IN (
-      ('_sqlx_migrations', '_sqlx_migrations_pkey'), ('tenants', 'tenants_pkey'), ('tenants', 'tenant_slug_is_unique'))
+  AND (n.nspname, c.relname, named.relname) NOT IN (
+      ('public', '_sqlx_migrations', '_sqlx_migrations_pkey'), ('public', 'tenants', 'tenants_pkey'),
+      ('public', 'tenants', 'tenant_slug_is_unique'))
   AND NOT EXISTS (
       -- Only what is compared counts, not what an index merely carries along.
       SELECT FROM pg_attribute a
