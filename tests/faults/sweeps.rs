@@ -32,7 +32,7 @@ async fn sweep(fleet: &Fleet) -> Fate {
         "source": "aws.events", "account": "123456789012", "time": "2026-11-20T08:00:00Z", "region": "us-east-1",
         "resources": ["arn:aws:events:us-east-1:123456789012:rule/sweep"], "detail": {}
     });
-    fleet.invoke("outbox", event, SWEEP_DEADLINE).await
+    fleet.invoke("outbox", event.to_string(), SWEEP_DEADLINE).await
 }
 
 /// Sweeps until nothing is left to do. What waits for its next attempt, or for the lease of a sweep that died, need not

@@ -132,7 +132,7 @@ impl Environment {
                 "lambda-runtime-trace-id",
                 "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0",
             )
-            .body(Body::from(job.event.to_string()))
+            .body(Body::from(job.event.clone()))
             .expect("a valid response")
     }
 }

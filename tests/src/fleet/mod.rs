@@ -62,7 +62,7 @@ pub enum Fate {
 
 /// An invocation on its way.
 struct Job {
-    event: Value,
+    event: Vec<u8>,
     deadline: Duration,
     death: Option<Moment>,
     fate: oneshot::Sender<Fate>,
@@ -150,17 +150,28 @@ impl Fleet {
         let function = self.routing.function_of(&ask.path);
         let may_write = ask.method != "GET";
         let death = if may_write { self.next_death(function) } else { None };
-        match self.run(function, ask.event(), GATEWAY_DEADLINE, death).await {
+        let event = ask.event().to_string().into_bytes();
+        Self::answer(self.run(function, event, GATEWAY_DEADLINE, death).await)
+    }
+
+    /// Sends what the gateway took for a request, whatever its bytes are, and returns what its client sees.
+    pub async fn ask_with(&self, function: &str, event: Vec<u8>) -> Answer {
+        Self::answer(self.run(function, event, GATEWAY_DEADLINE, None).await)
+    }
+
+    /// What the gateway makes of it for its client.
+    fn answer(fate: Fate) -> Answer {
+        match fate {
             Fate::Answered(answer) => Answer::of_function(&answer),
             Fate::Overran => Answer::of_gateway(504, "Endpoint request timed out"),
             Fate::Failed(_) | Fate::Killed(_) | Fate::Crashed(_) => Answer::of_gateway(502, "Internal server error"),
         }
     }
 
-    /// Invokes a function with an event that is no request.
-    pub async fn invoke(&self, function: &str, event: Value, deadline: Duration) -> Fate {
+    /// Invokes a function with an event that is no request, nor perhaps JSON.
+    pub async fn invoke(&self, function: &str, event: impl Into<Vec<u8>>, deadline: Duration) -> Fate {
         let death = self.next_death(function);
-        self.run(function, event, deadline, death).await
+        self.run(function, event.into(), deadline, death).await
     }
 
     /// Kills the process that takes the next invocation of `function` that may write, at this moment of it.
@@ -200,7 +211,7 @@ impl Fleet {
         deaths.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    async fn run(&self, function: &str, event: Value, deadline: Duration, death: Option<Moment>) -> Fate {
+    async fn run(&self, function: &str, event: Vec<u8>, deadline: Duration, death: Option<Moment>) -> Fate {
         let (fate, outcome) = oneshot::channel();
         let job = Job {
             event,
