@@ -4,12 +4,13 @@
 //! or is answered in another form than the contract's.
 
 mod event;
+mod invocations;
 
 use std::{convert::Infallible, fmt, future::Future, panic::AssertUnwindSafe, time::Duration};
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, Bytes},
     http::{
         HeaderMap, HeaderName, HeaderValue, Request, Uri,
         header::{CACHE_CONTROL, CONTENT_TYPE, HOST, SET_COOKIE},
@@ -21,8 +22,8 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
 use lambda_http::{
-    Adapter, LambdaEvent, RequestExt as _, aws_lambda_events::apigw::ApiGatewayV2httpRequest, request::LambdaRequest,
-    request::RequestContext,
+    Adapter, Context, LambdaEvent, RequestExt as _, aws_lambda_events::apigw::ApiGatewayV2httpRequest,
+    request::LambdaRequest, request::RequestContext,
 };
 use lambda_runtime::service_fn;
 use serde::Serialize;
@@ -113,7 +114,7 @@ pub async fn start(duty: Duty) -> Result<AppContext, Error> {
 /// # Panics
 /// Outside of Lambda or an emulator, which set the variables `AWS_LAMBDA_*`.
 pub async fn serve(router: Router) -> Result<(), Error> {
-    lambda_runtime::run(service_fn(move |event| answer(router.clone(), event))).await
+    invocations::run(move |event, context| answer(router.clone(), event, context)).await
 }
 
 /// One firing of a schedule.
@@ -125,8 +126,8 @@ pub struct Invocation {
     pub request_id: String,
 }
 
-/// Calls `work` for every scheduled event until the environment ends. What `work` returns is the invocation's result; its
-/// error, or its panic, is the invocation's failure and leaves the process running.
+/// Calls `work` for every scheduled event, whatever it holds, until the environment ends. What `work` returns is the
+/// invocation's result; its error, or its panic, is the invocation's failure and leaves the process running.
 ///
 /// # Errors
 /// The runtime API of Lambda cannot be reached.
@@ -138,14 +139,13 @@ where
     F: FnMut(Invocation) -> Fut,
     Fut: Future<Output = Result<Value, Error>>,
 {
-    let each = move |event: LambdaEvent<Value>| {
-        let LambdaEvent { context, .. } = event;
+    let each = move |_event: Bytes, context: Context| {
         work(Invocation {
             deadline: plausible_deadline(context.deadline),
             request_id: context.request_id,
         })
     };
-    lambda_runtime::run(service_fn(each)).await
+    invocations::run(each).await
 }
 
 /// cargo-lambda's emulator names a deadline in January 1970; a deadline before this product existed is none.
@@ -158,15 +158,23 @@ fn plausible_deadline(epoch_ms: u64) -> Option<DateTime<Utc>> {
 }
 
 /// Answers one event, whatever it holds.
-async fn answer(router: Router, event: LambdaEvent<Value>) -> Result<impl Serialize + fmt::Debug + use<>, Infallible> {
-    let LambdaEvent { payload, context } = event;
-    let request_id = event::request_id(&payload).unwrap_or(&context.request_id).to_owned();
+async fn answer(
+    router: Router,
+    event: Bytes,
+    context: Context,
+) -> Result<impl Serialize + fmt::Debug + use<>, Infallible> {
+    let event = event::decode(&event);
+    let named = event.as_ref().ok().and_then(event::request_id);
+    let request_id = named.unwrap_or(&context.request_id).to_owned();
     // RFC 9110 §9.3.2: an answer to HEAD has no content. The router sees to that, but not for what never reaches it.
-    let is_head = payload
-        .pointer("/requestContext/http/method")
+    let is_head = event
+        .as_ref()
+        .ok()
+        .and_then(|event| event.pointer("/requestContext/http/method"))
         .is_some_and(|method| method == "HEAD");
-    let sanitised = event::sanitise(payload)
-        .and_then(|payload| serde_json::from_value::<ApiGatewayV2httpRequest>(payload).map_err(|_| Refusal::NotHttp));
+    let sanitised = event
+        .and_then(event::sanitise)
+        .and_then(|event| serde_json::from_value::<ApiGatewayV2httpRequest>(event).map_err(|_| Refusal::NotHttp));
     let refusal = sanitised.as_ref().err().copied();
     // A refusal passes through the adapter too, as the answer to an empty request: only it can write a gateway's answer.
     let request = LambdaRequest::ApiGatewayV2(sanitised.unwrap_or_default());
@@ -189,10 +197,10 @@ async fn answer(router: Router, event: LambdaEvent<Value>) -> Result<impl Serial
 
 /// Answers one event, in the form that the gateway is given; for tests, which own the event.
 #[cfg(feature = "testing")]
-pub(crate) async fn answer_event(router: Router, payload: Value) -> Result<Value, serde_json::Error> {
-    let mut context = lambda_http::Context::default();
+pub(crate) async fn answer_event(router: Router, event: Bytes) -> Result<Value, serde_json::Error> {
+    let mut context = Context::default();
     "invocation-of-a-test".clone_into(&mut context.request_id);
-    let answer = answer(router, LambdaEvent::new(payload, context))
+    let answer = answer(router, event, context)
         .await
         .unwrap_or_else(|never| match never {});
     serde_json::to_value(answer)

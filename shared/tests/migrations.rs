@@ -7,7 +7,7 @@ use shared::{
 use sqlx::PgPool;
 
 /// Everything of the schema that the catalogue knows, as sorted lines: relations with owner, rights and row-level
-/// security, columns, constraints, indexes, policies, functions, triggers, default rights, schemas.
+/// security, columns, constraints, indexes, policies, functions, triggers, default rights, schemas, settings of the database.
 async fn dump(pool: &PgPool) -> Vec<String> {
     sqlx::query_scalar(
         r"
@@ -42,6 +42,9 @@ async fn dump(pool: &PgPool) -> Vec<String> {
             SELECT 'trigger ' || pg_get_triggerdef(t.oid) FROM pg_trigger t WHERE NOT t.tgisinternal
             UNION ALL
             SELECT format('default %s %s %s', d.defaclrole::regrole, d.defaclobjtype, d.defaclacl) FROM pg_default_acl d
+            UNION ALL
+            SELECT format('setting %s', unnest(s.setconfig)) FROM pg_db_role_setting s
+                WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
         ) lines
         WHERE line NOT LIKE '%\_sqlx\_migrations%'
         ORDER BY line",

@@ -2,6 +2,7 @@
 //! next one is served as if nothing had been.
 
 use serde_json::{Value, json};
+use shared::testing::undecodable_events;
 
 use crate::{
     doors::{
@@ -158,6 +159,28 @@ async fn what_is_no_request_of_an_http_api_is_400() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_decoded_is_400_and_changes_nothing() {
+    let stage = Stage::set().await;
+    let before = stage.snapshot().await;
+    let mut count = 0;
+    for route in routes() {
+        let sent = stage.allowed(&route, route.at(NOTHING)).await;
+        let body = route.body.as_ref().map(|schema| sample(schema).to_string());
+        let sound = sent.json(body.unwrap_or_default()).event();
+        for (spoilt, bytes) in undecodable_events(&sound) {
+            let what = format!("{}: {spoilt}", route.name());
+            let answer = stage.client.invoke_bytes(bytes).await;
+            let details = judge(&answer, Refused(400, "VALIDATION_ERROR"), &what);
+            assert_eq!(details["field"], "event", "{what}");
+            count += 1;
+        }
+    }
+    assert_eq!(stage.snapshot().await, before);
+    println!("{count} events that cannot be decoded, each refused");
+    is_still_served(&stage).await;
+}
+
+#[tokio::test]
 async fn a_body_in_base64_is_what_is_in_it() {
     let stage = Stage::set().await;
     for route in routes()
@@ -199,17 +222,19 @@ async fn a_body_in_base64_is_what_is_in_it() {
 async fn a_flood_of_odd_events_side_by_side_leaves_every_other_one_served() {
     let stage = Stage::set().await;
     let odd = odd_values();
+    let sound = as_key(Sent::new("GET", "/api/v1"), &stage.tenant.admin).event();
+    let undecodable = undecodable_events(&sound);
     // The adapter's futures stay on one thread, as they do in Lambda.
     let local = tokio::task::LocalSet::new();
     let mut asked = Vec::new();
     for number in 0..200 {
         let client = stage.client.clone();
-        let event = if number % 2 == 0 {
-            odd[number % odd.len()].clone()
-        } else {
-            as_key(Sent::new("GET", "/api/v1"), &stage.tenant.admin).event()
+        let event = match number % 4 {
+            0 => odd[number % odd.len()].to_string().into_bytes(),
+            2 => undecodable[number % undecodable.len()].1.clone(),
+            _ => sound.to_string().into_bytes(),
         };
-        asked.push(local.spawn_local(async move { client.invoke(event).await.status }));
+        asked.push(local.spawn_local(async move { client.invoke_bytes(event).await.status }));
     }
     local.await;
     for (number, asked) in asked.into_iter().enumerate() {

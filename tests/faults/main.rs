@@ -5,6 +5,8 @@
 #![expect(clippy::print_stdout, reason = "what a run came to is shown with its result")]
 
 mod deaths;
+mod leases;
+mod minimums;
 mod stage;
 mod summary;
 mod sweeps;
@@ -14,7 +16,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::SeqCst},
 };
 
-use shared::testing::FaultProxy;
+use shared::{context::Clock, testing::FaultProxy};
 use sqlx::PgPool;
 use system_tests::{
     checker::{broken_rows, check, check_availability, check_handlers},
@@ -26,6 +28,8 @@ use system_tests::{
 use tokio::{task::JoinSet, time::Instant};
 
 use deaths::kill_now_and_then;
+use leases::{die_holding_leases, not_taken_over};
+use minimums::missing;
 use stage::fleet;
 use summary::Summary;
 use sweeps::{catch_up, sweep_until};
@@ -44,7 +48,14 @@ async fn nothing_acknowledged_is_lost_whatever_fails() {
             text.parse().unwrap_or_else(|_| panic!("{name} is a number"))
         })
     };
-    let (requests, seed) = (number("SOAK_REQUESTS", REQUESTS), number("SOAK_SEED", 20_261_120));
+    // Under `SOAK=1` with other chances each time.
+    let soaks = std::env::var("SOAK").is_ok_and(|soak| soak == "1");
+    let usually = if soaks {
+        Clock::system().now().timestamp().unsigned_abs()
+    } else {
+        20_261_120
+    };
+    let (requests, seed) = (number("SOAK_REQUESTS", REQUESTS), number("SOAK_SEED", usually));
     for round in 0..number("SOAK_ROUNDS", 1) {
         let wrong = Run::start(requests, seed + round).await.finish().await;
         assert!(
@@ -118,11 +129,16 @@ impl Run {
             ended.expect("a client does not panic");
         }
         let loaded = self.began.elapsed();
-        deaths.abort();
+        deaths.await.expect("who kills does not panic");
         fleet.spare_the_rest();
         over.store(true, SeqCst);
-        while sweeps.join_next().await.is_some() {}
+        let mut sweeps_killed = 0;
+        while let Some(killed) = sweeps.join_next().await {
+            sweeps_killed += killed.expect("a schedule does not panic");
+        }
+        let leases = die_holding_leases(&self.sender, &self.casts[0], &self.superuser).await;
         let mut wrong = catch_up(&fleet, &self.superuser).await;
+        wrong.extend(not_taken_over(&leases, &self.superuser).await);
 
         let entries = self.sender.journal.entries();
         wrong.extend(self.sender.journal.mistakes());
@@ -139,11 +155,15 @@ impl Run {
             around: &around,
             findings: &findings,
             losses: &losses,
+            services: &fleet.services(),
+            sweeps_killed,
+            leases: leases.len(),
             loaded,
             took: self.began.elapsed(),
             seed: self.seed,
         };
         summary.print();
+        wrong.extend(missing(&summary));
         wrong.extend(findings.wrong);
         wrong
     }

@@ -12,7 +12,10 @@ use system_tests::{
 /// How far the clock of a skewed process is off, in seconds, either way.
 const SKEW: &str = "540";
 
-/// All functions, several processes each, two of them with clocks that are minutes off.
+/// How many processes are skewed.
+pub(crate) const SKEWED: usize = 4;
+
+/// All functions, several processes each, [`SKEWED`] of them with clocks that are minutes off.
 pub(crate) async fn fleet(servers: &Servers, postgres: &FaultProxy, redis: &FaultProxy) -> Fleet {
     let settings = [
         ("DATABASE_URL", postgres.url(&servers.database_url("countersign_app"))),

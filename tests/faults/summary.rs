@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use system_tests::{
     checker::{Around, Findings, RULES},
-    fleet::{Losses, Moment},
+    fleet::{Losses, Moment, Service},
     load::{Entry, Outcome},
     weather::Spell,
 };
@@ -16,6 +16,11 @@ pub(crate) struct Summary<'a> {
     pub(crate) around: &'a [Around],
     pub(crate) findings: &'a Findings,
     pub(crate) losses: &'a Losses,
+    pub(crate) services: &'a [Service],
+    /// Sweeps that were killed while there was load.
+    pub(crate) sweeps_killed: u64,
+    /// Deliveries that a dead sweep left under a lease.
+    pub(crate) leases: usize,
     pub(crate) loaded: Duration,
     pub(crate) took: Duration,
     pub(crate) seed: u64,
@@ -52,7 +57,17 @@ impl Summary<'_> {
                 around.unavailable,
                 around.unavailable_after,
                 around.recovered_after,
-                spell.readiness
+                spell.struck.map_or_else(
+                    || spell.readiness.clone(),
+                    |struck| format!("{}, and {struck} were struck", spell.readiness)
+                )
+            );
+        }
+        println!();
+        for service in self.services {
+            println!(
+                "{:>6}  served by {} ({})",
+                service.served, service.environment, service.program
             );
         }
         let mut deaths = BTreeMap::<String, u64>::new();
@@ -68,6 +83,7 @@ impl Summary<'_> {
         for (what, count) in deaths {
             println!("{count:>6}  {what}");
         }
+        println!("{:>6}  deliveries left under the lease of a dead sweep", self.leases);
         println!("\n{:>6}  rules over all rows", RULES.len());
         for (what, count) in &self.findings.compared {
             println!("{count:>6}  {what}");

@@ -18,33 +18,34 @@ const SWEEP_DEADLINE: Duration = Duration::from_secs(5);
 /// Sweeps enough for whatever a run leaves.
 const MOST_SWEEPS: usize = 60;
 
-/// Sweeps until it is over.
-pub(crate) async fn sweep_until(fleet: Arc<Fleet>, over: Arc<AtomicBool>) {
+/// Sweeps until it is over, and says how many sweeps were killed.
+pub(crate) async fn sweep_until(fleet: Arc<Fleet>, over: Arc<AtomicBool>) -> u64 {
+    let mut killed = 0;
     while !over.load(SeqCst) {
         let fate = sweep(&fleet).await;
         assert!(matches!(fate, Fate::Answered(_) | Fate::Killed(_)), "{fate:?}");
+        killed += u64::from(matches!(fate, Fate::Killed(_)));
     }
+    killed
 }
 
-async fn sweep(fleet: &Fleet) -> Fate {
+pub(crate) async fn sweep(fleet: &Fleet) -> Fate {
     let event = json!({
         "version": "0", "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "detail-type": "Scheduled Event",
         "source": "aws.events", "account": "123456789012", "time": "2026-11-20T08:00:00Z", "region": "us-east-1",
         "resources": ["arn:aws:events:us-east-1:123456789012:rule/sweep"], "detail": {}
     });
-    fleet.invoke("outbox", event, SWEEP_DEADLINE).await
+    fleet.invoke("outbox", event.to_string(), SWEEP_DEADLINE).await
 }
 
-/// Sweeps until nothing is left to do. What waits for its next attempt, or for the lease of a sweep that died, need not
-/// wait here: all sweeps are over, and how long such things wait is shown elsewhere.
+/// Sweeps until nothing is left to do. What waits for its next attempt need not wait here: how long it does is shown
+/// elsewhere. What a sweep that died has leased waits until the lease ends.
 pub(crate) async fn catch_up(fleet: &Fleet, superuser: &PgPool) -> Vec<String> {
     for _ in 0..MOST_SWEEPS {
-        sqlx::query(
-            "UPDATE outbox_deliveries SET next_attempt_at = now(), leased_until = now() WHERE status = 'PENDING'",
-        )
-        .execute(superuser)
-        .await
-        .expect("the superuser may");
+        sqlx::query("UPDATE outbox_deliveries SET next_attempt_at = now() WHERE status = 'PENDING'")
+            .execute(superuser)
+            .await
+            .expect("the superuser may");
         let fate = sweep(fleet).await;
         assert!(matches!(fate, Fate::Answered(_)), "{fate:?}");
         let left: i64 = sqlx::query_scalar(

@@ -11,7 +11,10 @@ use shared::testing::Answer;
 
 use crate::scene::Scene;
 
-const NATURAL: usize = 50;
+/// Rounds of an approval against expiry.
+const NATURAL: usize = 100;
+/// Rounds of each of the other decisions.
+const NATURAL_OF_OTHERS: usize = 25;
 const FORCED: usize = 50;
 const VERBS: [&str; 3] = ["approve", "deny", "cancel"];
 
@@ -37,8 +40,12 @@ async fn at_the_same_instant_the_databases_clock_decides() {
     // Where the deadline and the decision meet depends on the machine, so the deadline is led to that point: later when
     // it won, sooner when it lost.
     let mut milliseconds = [10; VERBS.len()];
-    for round in 0..times(NATURAL) {
-        let (verb, due_in) = (VERBS[round % VERBS.len()], &mut milliseconds[round % VERBS.len()]);
+    let rounds = VERBS.iter().enumerate().flat_map(|(at, verb)| {
+        let count = if *verb == "approve" { NATURAL } else { NATURAL_OF_OTHERS };
+        std::iter::repeat_n((at, *verb), times(count))
+    });
+    for (round, (at, verb)) in rounds.enumerate() {
+        let due_in = &mut milliseconds[at];
         let id = scene.ask().await;
         scene.due_in(&id, *due_in).await;
         let sweeps = [scene.sweep_it(0, &id), scene.sweep_it(1, &id)];

@@ -19,6 +19,10 @@ const UNKNOWN_HOST: &str = "localhost";
 /// Why an event cannot be handed to the router. Displayed as the message of a 400.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// The event is not JSON, or holds what JSON's grammar allows and this reader does not: half of a surrogate pair, a
+    /// number beyond a double, more than 127 levels.
+    #[error("the event is not JSON that can be decoded")]
+    Undecodable,
     /// The event does not describe a request, as a schedule's or a queue's does not.
     #[error("this is not a request in the payload format 2.0 of an HTTP API")]
     NotHttp,
@@ -38,12 +42,20 @@ impl Refusal {
     #[must_use]
     pub fn field(self) -> &'static str {
         match self {
-            Self::NotHttp => "event",
+            Self::Undecodable | Self::NotHttp => "event",
             Self::MalformedHeader => "headers",
             Self::TooLarge => "request",
             Self::UndecodableBody => "body",
         }
     }
+}
+
+/// Reads an event.
+///
+/// # Errors
+/// [`Refusal::Undecodable`].
+pub(super) fn decode(event: &[u8]) -> Result<Value, Refusal> {
+    serde_json::from_slice(event).map_err(|_| Refusal::Undecodable)
 }
 
 /// Builds a fresh event from the parts of `event` that are used; nothing else of it reaches `lambda_http`.

@@ -1,8 +1,8 @@
 use axum::routing::get;
-use lambda_http::Context;
 use proptest::prelude::*;
 
 use super::*;
+use crate::testing::undecodable_events;
 
 /// Says what it was asked, as the handlers behind the real router see it.
 fn echo() -> Router {
@@ -76,9 +76,13 @@ fn with(mut event: Value, pointer: &str, value: impl Into<Value>) -> Value {
 }
 
 async fn gateway_answer(payload: Value) -> Value {
+    gateway_answer_to(payload.to_string()).await
+}
+
+async fn gateway_answer_to(event: impl Into<Bytes>) -> Value {
     let mut context = Context::default();
     context.request_id = "lambda-1".to_owned();
-    let answer = answer(echo(), LambdaEvent::new(payload, context))
+    let answer = answer(echo(), event.into(), context)
         .await
         .unwrap_or_else(|never| match never {});
     serde_json::to_value(answer).expect("what the runtime sends")
@@ -93,7 +97,11 @@ async fn seen(payload: Value) -> Value {
 
 /// The envelope of an answer with this status.
 async fn refused(payload: Value, status: u16) -> Value {
-    let answer = gateway_answer(payload).await;
+    envelope_of(&gateway_answer(payload).await, status)
+}
+
+/// The envelope in what the gateway is given, with this status.
+fn envelope_of(answer: &Value, status: u16) -> Value {
     assert_eq!(answer["statusCode"], status, "{answer}");
     assert_eq!(answer["isBase64Encoded"], false);
     assert_eq!(answer["headers"]["content-type"], "application/json");
@@ -292,6 +300,35 @@ async fn what_is_no_request_is_refused() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_decoded_is_refused_like_any_other_event() {
+    let sound = with(event("POST", "/api/v1/approvals"), "/body", "{}");
+    let events = undecodable_events(&sound);
+    assert!(events.len() >= 15);
+    for (what, bytes) in events {
+        let envelope = envelope_of(&gateway_answer_to(bytes).await, 400);
+        assert_eq!(envelope["error"]["code"], "VALIDATION_ERROR", "{what}");
+        assert_eq!(envelope["error"]["details"]["field"], "event", "{what}");
+        assert_eq!(
+            envelope["error"]["message"], "the event is not JSON that can be decoded",
+            "{what}"
+        );
+        assert_eq!(envelope["meta"]["request_id"], "lambda-1", "{what}");
+    }
+    // As deep as can be decoded, and twice the same member: JSON, and no request.
+    for bytes in [
+        ["[".repeat(127), "]".repeat(127)].concat(),
+        "{\"a\":1,\"a\":2}".to_owned(),
+    ] {
+        let envelope = envelope_of(&gateway_answer_to(bytes).await, 400);
+        assert_eq!(
+            envelope["error"]["message"],
+            "this is not a request in the payload format 2.0 of an HTTP API"
+        );
+    }
+    assert_eq!(seen(sound).await["path"], "/api/v1/approvals");
+}
+
+#[tokio::test]
 async fn a_panic_and_a_broken_body_are_answered_like_any_failure() {
     for path in ["/panic", "/broken"] {
         let envelope = refused(event("GET", path), 500).await;
@@ -444,6 +481,18 @@ proptest! {
     fn every_event_is_answered_in_a_form_the_gateway_understands(event in prop_oneof![3 => awkward_event(), 1 => json_value()]) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let answer = runtime.block_on(gateway_answer(event));
+        let status = answer["statusCode"].as_u64().expect("a status");
+        prop_assert!(status == 200 || status == 400, "{}", answer);
+    }
+    #[test]
+    fn all_bytes_are_answered(mut bytes in prop::collection::vec(any::<u8>(), 0..40), at in any::<prop::sample::Index>(), spoilt in any::<bool>()) {
+        if spoilt {
+            let sound = event("GET", "/").to_string().into_bytes();
+            let at = at.index(sound.len());
+            bytes = [&sound[..at], &bytes, &sound[at..]].concat();
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let answer = runtime.block_on(gateway_answer_to(bytes));
         let status = answer["statusCode"].as_u64().expect("a status");
         prop_assert!(status == 200 || status == 400, "{}", answer);
     }

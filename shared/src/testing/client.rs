@@ -2,7 +2,7 @@
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, Bytes},
     http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -47,7 +47,13 @@ impl TestClient {
 
     /// Hands an event to the Lambda entry with this router behind it, and reads the answer as the gateway does.
     pub async fn invoke(&self, event: Value) -> Answer {
-        let asked: String = event.to_string().chars().take(300).collect();
+        self.invoke_bytes(event.to_string()).await
+    }
+
+    /// The same with an event that need not be JSON.
+    pub async fn invoke_bytes(&self, event: impl Into<Bytes>) -> Answer {
+        let event = event.into();
+        let asked: String = String::from_utf8_lossy(&event).chars().take(300).collect();
         let answer = crate::lambda::answer_event(self.0.clone(), event)
             .await
             .expect("an answer has a JSON form");

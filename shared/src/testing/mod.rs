@@ -11,6 +11,7 @@
 mod client;
 mod clock;
 mod database;
+mod events;
 mod fault_proxy;
 mod proxied;
 mod stack;
@@ -20,6 +21,7 @@ mod waiting;
 pub use client::{Answer, TestClient, TestRequest};
 pub use clock::TestClock;
 pub use database::TestDatabase;
+pub use events::undecodable_events;
 pub use fault_proxy::{FaultProxy, ProxyMode, ProxyTraffic};
 pub use proxied::ProxiedStack;
 pub use stack::{TestStack, context_without_servers};

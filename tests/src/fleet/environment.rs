@@ -5,7 +5,10 @@ use std::{
     fs::{File, OpenOptions},
     path::PathBuf,
     process::Stdio,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
 };
 
 use axum::{body::Body, response::Response};
@@ -36,6 +39,8 @@ pub(super) struct Environment {
     pub(super) mailboxes: Mailboxes,
     pub(super) queue: Arc<AsyncMutex<mpsc::UnboundedReceiver<Job>>>,
     pub(super) log: PathBuf,
+    /// How many invocations it answered, refusals and errors left out.
+    pub(super) served: Arc<AtomicU64>,
 }
 
 /// One life of an environment.
@@ -97,6 +102,11 @@ impl Environment {
             let _ = process.child.kill().await;
         }
         let fate = process.answer(&id, &mut job, &self.name).await;
+        if let Fate::Answered(answer) = &fate
+            && answer["statusCode"].as_u64().is_none_or(|status| status < 300)
+        {
+            self.served.fetch_add(1, SeqCst);
+        }
         let lives = matches!(fate, Fate::Answered(_) | Fate::Failed(_));
         let _ = job.fate.send(fate);
         lives
@@ -132,7 +142,7 @@ impl Environment {
                 "lambda-runtime-trace-id",
                 "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0",
             )
-            .body(Body::from(job.event.to_string()))
+            .body(Body::from(job.event.clone()))
             .expect("a valid response")
     }
 }

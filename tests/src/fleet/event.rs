@@ -49,7 +49,9 @@ impl Ask {
         ask
     }
 
-    pub(super) fn event(self) -> Value {
+    /// The event that the gateway makes of it.
+    #[must_use]
+    pub fn event(self) -> Value {
         let now = Clock::system().now();
         let route = format!("ANY {}", self.path);
         let mut headers = self.headers;

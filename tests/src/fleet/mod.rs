@@ -13,7 +13,10 @@ mod runtime_api;
 use std::{
     collections::{HashMap, VecDeque},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
@@ -62,7 +65,7 @@ pub enum Fate {
 
 /// An invocation on its way.
 struct Job {
-    event: Value,
+    event: Vec<u8>,
     deadline: Duration,
     death: Option<Moment>,
     fate: oneshot::Sender<Fate>,
@@ -88,13 +91,25 @@ pub struct Losses {
     pub failed: Vec<String>,
 }
 
+/// What one environment has done.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// The environment: its function and a number.
+    pub environment: String,
+    /// The program that runs in it.
+    pub program: String,
+    /// How many invocations it answered, refusals and errors left out.
+    pub served: u64,
+}
+
 /// All functions. Their processes end with this value.
 pub struct Fleet {
     functions: HashMap<String, Function>,
     routing: Routing,
     losses: Mutex<Losses>,
     logs: PathBuf,
-    environments: usize,
+    /// The name of each environment, that of its program, and the count of what it served.
+    environments: Vec<(String, String, Arc<AtomicU64>)>,
     _tasks: JoinSet<()>,
 }
 
@@ -102,7 +117,18 @@ impl Fleet {
     /// How many environments there are.
     #[must_use]
     pub fn environments(&self) -> usize {
-        self.environments
+        self.environments.len()
+    }
+
+    /// What each environment has done so far.
+    #[must_use]
+    pub fn services(&self) -> Vec<Service> {
+        let service = |(environment, program, served): &(String, String, Arc<AtomicU64>)| Service {
+            environment: environment.clone(),
+            program: program.clone(),
+            served: served.load(SeqCst),
+        };
+        self.environments.iter().map(service).collect()
     }
 
     /// Starts the programs of each function, one environment each, with the settings that all share. What they print goes
@@ -115,15 +141,18 @@ impl Fleet {
         let mut tasks = JoinSet::new();
         tasks.spawn(runtime_api::serve(listener, mailboxes.clone()));
 
-        let environments = functions.iter().map(|(_, programs)| programs.len()).sum();
+        let mut environments = Vec::new();
         let mut by_name = HashMap::new();
         for (name, programs) in functions {
             let (jobs, queue) = mpsc::unbounded_channel();
             let queue = Arc::new(AsyncMutex::new(queue));
             for (index, program) in programs.into_iter().enumerate() {
+                let served = Arc::<AtomicU64>::default();
+                environments.push((format!("{name}-{index}"), program.name(), Arc::clone(&served)));
                 let environment = Environment {
                     function: name.to_owned(),
                     name: format!("{name}-{index}"),
+                    served,
                     program: program.with(settings),
                     api: api.clone(),
                     mailboxes: mailboxes.clone(),
@@ -150,17 +179,28 @@ impl Fleet {
         let function = self.routing.function_of(&ask.path);
         let may_write = ask.method != "GET";
         let death = if may_write { self.next_death(function) } else { None };
-        match self.run(function, ask.event(), GATEWAY_DEADLINE, death).await {
+        let event = ask.event().to_string().into_bytes();
+        Self::answer(self.run(function, event, GATEWAY_DEADLINE, death).await)
+    }
+
+    /// Sends what the gateway took for a request, whatever its bytes are, and returns what its client sees.
+    pub async fn ask_with(&self, function: &str, event: Vec<u8>) -> Answer {
+        Self::answer(self.run(function, event, GATEWAY_DEADLINE, None).await)
+    }
+
+    /// What the gateway makes of it for its client.
+    fn answer(fate: Fate) -> Answer {
+        match fate {
             Fate::Answered(answer) => Answer::of_function(&answer),
             Fate::Overran => Answer::of_gateway(504, "Endpoint request timed out"),
             Fate::Failed(_) | Fate::Killed(_) | Fate::Crashed(_) => Answer::of_gateway(502, "Internal server error"),
         }
     }
 
-    /// Invokes a function with an event that is no request.
-    pub async fn invoke(&self, function: &str, event: Value, deadline: Duration) -> Fate {
+    /// Invokes a function with an event that is no request, nor perhaps JSON.
+    pub async fn invoke(&self, function: &str, event: impl Into<Vec<u8>>, deadline: Duration) -> Fate {
         let death = self.next_death(function);
-        self.run(function, event, deadline, death).await
+        self.run(function, event.into(), deadline, death).await
     }
 
     /// Kills the process that takes the next invocation of `function` that may write, at this moment of it.
@@ -200,7 +240,7 @@ impl Fleet {
         deaths.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    async fn run(&self, function: &str, event: Value, deadline: Duration, death: Option<Moment>) -> Fate {
+    async fn run(&self, function: &str, event: Vec<u8>, deadline: Duration, death: Option<Moment>) -> Fate {
         let (fate, outcome) = oneshot::channel();
         let job = Job {
             event,

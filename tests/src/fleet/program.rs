@@ -28,6 +28,12 @@ impl Program {
         }
     }
 
+    /// The name of the program.
+    pub(super) fn name(&self) -> String {
+        let name = self.executable.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
     /// With a setting of its own.
     #[must_use]
     pub fn set(mut self, name: &str, value: &str) -> Self {

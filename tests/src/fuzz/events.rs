@@ -82,13 +82,20 @@ async fn probe(
     Ok(Json(read.unwrap_or_default()))
 }
 
-/// Every event is answered, in the contract's form and never as a server's error. Bytes that are no JSON are taken apart,
-/// a line each, into the parts of a request.
+/// Every event is answered, in the contract's form and never as a server's error. Bytes that are no JSON are refused, and
+/// then taken apart, a line each, into the parts of a request.
 pub(super) fn lambda_event(data: &[u8]) {
     thread_local! {
         static ENTRY: Entry = Entry::new();
     }
-    let event = serde_json::from_slice(data).unwrap_or_else(|_| request(data));
+    let event = serde_json::from_slice(data).unwrap_or_else(|_| {
+        ENTRY.with(|entry| {
+            let answer = entry.runtime.block_on(entry.client.invoke_bytes(data.to_vec()));
+            assert_eq!(answer.status, 400, "{} for {}", answer.text(), data.escape_ascii());
+            answer.expect_error(400, "VALIDATION_ERROR");
+        });
+        request(data)
+    });
     let method = event.pointer("/requestContext/http/method").and_then(Value::as_str);
     let is_head = method == Some("HEAD");
     ENTRY.with(|entry| {

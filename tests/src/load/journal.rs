@@ -51,6 +51,23 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// All the names that [`Self::name`] gives.
+    pub const NAMES: [&str; 13] = [
+        "create approval, with a key",
+        "create approval, without",
+        "approve or deny",
+        "cancel",
+        "check, get, wait, list",
+        "record audit events",
+        "ping task",
+        "settings",
+        "add a person",
+        "make a key",
+        "rotate a key",
+        "revoke a key",
+        "other reads",
+    ];
+
     /// For the summary.
     #[must_use]
     pub fn name(&self) -> &'static str {

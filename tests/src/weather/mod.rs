@@ -7,6 +7,7 @@ mod trouble;
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use shared::testing::{FaultProxy, ProxyMode};
 use sqlx::PgPool;
@@ -56,6 +57,9 @@ pub struct Spell {
     pub requests: u64,
     /// What readiness said while it lasted.
     pub readiness: String,
+    /// What one that was over at once, and that readiness could not tell of, is known to have done: keys forgotten,
+    /// connections reset, servers that began anew.
+    pub struck: Option<u64>,
 }
 
 impl Weather {
@@ -63,7 +67,7 @@ impl Weather {
     pub async fn strike(&mut self, trouble: Trouble, lasting: u64) -> Spell {
         let first = self.tickets.taken();
         let began = Instant::now();
-        self.begin(trouble).await;
+        let struck = self.begin(trouble).await;
         let readiness = match trouble.readiness() {
             Some(expected) => self.until_ready_says(trouble, expected).await,
             None => "ok".to_owned(),
@@ -80,28 +84,61 @@ impl Weather {
             healed,
             requests,
             readiness,
+            struck,
         }
     }
 
-    async fn begin(&mut self, trouble: Trouble) {
+    async fn begin(&mut self, trouble: Trouble) -> Option<u64> {
         match trouble {
-            Trouble::RedisFlushed => self.servers.order("redis flush").await,
+            Trouble::RedisFlushed => {
+                let keys = self.keys_in_redis().await;
+                self.servers.order("redis flush").await;
+                return Some(keys);
+            }
             Trouble::RedisStopped => {
                 self.redis.stop();
                 self.servers.order("redis kill").await;
             }
             Trouble::RedisSlow => self.redis.set(ProxyMode::Delay(SLOW)),
             Trouble::RedisBlackHole => self.redis.set(ProxyMode::BlackHole),
-            Trouble::PostgresRestarted => self.servers.order("postgres restart").await,
+            Trouble::PostgresRestarted => {
+                let before = self.postgres_began_at().await;
+                self.servers.order("postgres restart").await;
+                return Some(u64::from(self.postgres_began_at().await > before));
+            }
             Trouble::PostgresStopped => {
                 self.postgres.set(ProxyMode::Refuse);
                 self.servers.order("postgres stop").await;
             }
             Trouble::PostgresKilled => self.servers.order("postgres kill").await,
-            Trouble::PostgresCut => self.postgres.cut(),
+            Trouble::PostgresCut => {
+                let held = self.postgres.traffic().open;
+                self.postgres.cut();
+                return Some(held);
+            }
             Trouble::PostgresBlackHole => self.postgres.set(ProxyMode::BlackHole),
             Trouble::OutOfConnections => self.limit_connections(0).await,
         }
+        None
+    }
+
+    async fn keys_in_redis(&self) -> u64 {
+        let client = redis::Client::open(self.servers.redis_url()).expect("a URL");
+        let mut connection = client
+            .get_multiplexed_async_connection()
+            .await
+            .expect("Redis is there before its trouble");
+        redis::cmd("DBSIZE")
+            .query_async(&mut connection)
+            .await
+            .expect("Redis answers")
+    }
+
+    async fn postgres_began_at(&self) -> DateTime<Utc> {
+        sqlx::query_scalar("SELECT pg_postmaster_start_time()")
+            .fetch_one(&self.superuser)
+            .await
+            .expect("Postgres answers")
     }
 
     async fn end(&mut self, trouble: Trouble) {

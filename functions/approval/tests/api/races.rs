@@ -7,6 +7,7 @@ mod pairs;
 use futures_util::future::join_all;
 use serde_json::json;
 use shared::{
+    context::Clock,
     http::app,
     testing::{TestClient, TestStack},
 };
@@ -42,8 +43,25 @@ impl TwoProcesses {
 
 /// How often to do what is done `usually` times; `SOAK=1` asks for ten times as much.
 fn times(usually: usize) -> usize {
-    let soaks = std::env::var("SOAK").is_ok_and(|soak| soak == "1");
-    usually * if soaks { 10 } else { 1 }
+    usually * if soaks() { 10 } else { 1 }
+}
+
+fn soaks() -> bool {
+    std::env::var("SOAK").is_ok_and(|soak| soak == "1")
+}
+
+/// The seed of what is left to chance: always the same, but under `SOAK=1` that of `SOAK_SEED` or the time. Printed.
+fn seed() -> u64 {
+    let seed = if soaks() {
+        std::env::var("SOAK_SEED").map_or_else(
+            |_| Clock::system().now().timestamp().unsigned_abs(),
+            |seed| seed.parse().expect("SOAK_SEED is a number"),
+        )
+    } else {
+        16
+    };
+    println!("SOAK_SEED={seed}");
+    seed
 }
 
 /// Each accepted vote left one audit event and one outbox event, beside those of the request itself.
