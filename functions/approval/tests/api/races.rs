@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use shared::{
     http::app,
-    testing::{TestClient, TestStack},
+    testing::{TestClient, TestStack, times},
 };
 
 use crate::{
@@ -38,12 +38,6 @@ impl TwoProcesses {
             scene,
         }
     }
-}
-
-/// How often to do what is done `usually` times; `SOAK=1` asks for ten times as much.
-fn times(usually: usize) -> usize {
-    let soaks = std::env::var("SOAK").is_ok_and(|soak| soak == "1");
-    usually * if soaks { 10 } else { 1 }
 }
 
 /// Each accepted vote left one audit event and one outbox event, beside those of the request itself.
