@@ -3,13 +3,16 @@
 
 use serde_json::{Value, json};
 
+use system_tests::{
+    routes::{Access, routes},
+    samples::sample,
+};
+
 use crate::{
     doors::{
         Expected::{Answered, Refused},
         Sent, judge,
     },
-    routes::{Access, routes},
-    samples::sample,
     stage::{NOTHING, Stage, as_key},
 };
 
