@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
+use regex::Regex;
 
 const FUNCTIONS: [&str; 5] = ["approval", "audit", "health", "outbox", "tenant"];
 
@@ -99,6 +100,77 @@ fn sql_is_in_the_stores_and_nowhere_else() {
         });
     }
     assert!(strays.is_empty(), "queries outside a store: {strays:#?}");
+}
+
+/// What puts a route, or an answer to one, into a router past its description.
+const UNSEEN: &str =
+    r"[.:](route|route_service|nest|nest_service|merge|fallback|fallback_service|method_not_allowed_fallback)\(";
+
+/// The ways in which a source adds a route that the description does not see: from the description come the lists of every
+/// test over all routes.
+fn unseen_routes(source: &str) -> Vec<String> {
+    let code: String = source
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(str::chars)
+        .filter(|character| !character.is_whitespace())
+        .collect();
+    let calls = Regex::new(UNSEEN).expect("a pattern");
+    let mut found: Vec<String> = calls.find_iter(&code).map(|call| call.as_str().to_owned()).collect();
+    let tables = code
+        .match_indices("routes(")
+        .filter(|(at, _)| code[..*at].ends_with(['.', ':']));
+    found.extend(
+        tables
+            .filter(|(at, call)| {
+                !["routes!(", ")"]
+                    .iter()
+                    .any(|next| code[at + call.len()..].starts_with(next))
+            })
+            .map(|(_, call)| call.to_owned()),
+    );
+    // Made elsewhere, a router could come in by another name.
+    for name in ["axum::routing", "axum::Router", "UtoipaMethodRouter"] {
+        found.extend(code.contains(name).then(|| name.to_owned()));
+    }
+    found
+}
+
+#[test]
+fn a_function_adds_its_routes_where_the_description_sees_them() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the workspace");
+    let (mut strays, mut tables) = (Vec::new(), 0);
+    for function in FUNCTIONS {
+        visit(&root.join("functions").join(function).join("src"), &mut |path, text| {
+            tables += text.matches(".routes(routes!(").count();
+            let found = unseen_routes(text);
+            if !found.is_empty() {
+                strays.push(format!("{}: {found:?}", path.display()));
+            }
+        });
+    }
+    assert!(strays.is_empty(), "routes that no description lists: {strays:#?}");
+    assert!(tables >= 20, "{tables}: the tables are where this test looks for them");
+}
+
+#[test]
+fn a_route_past_the_description_is_noticed_however_it_is_written() {
+    for source in [
+        r#".route("/api/v1/forgotten/{id}", axum::routing::delete(forgotten))"#,
+        ".route\n(\"/forgotten\", get)",
+        ".nest(\"/api\", inner)",
+        ".merge(inner())",
+        "OpenApiRouter::route(table, \"/forgotten\", get)",
+        ".fallback(anything)",
+        ".routes((schemas, paths, delete(forgotten)))",
+        ".routes( // routes!(\n made_by_hand())",
+        "OpenApiRouter::routes(table, made_by_hand())",
+    ] {
+        assert!(!unseen_routes(source).is_empty(), "{source}");
+    }
+    assert!(unseen_routes("// .route(\ntable.routes(\n    routes!(get_task::get_task))").is_empty());
 }
 
 fn visit(directory: &std::path::Path, look: &mut impl FnMut(&std::path::Path, &str)) {

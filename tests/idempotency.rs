@@ -3,12 +3,12 @@
 
 #![expect(clippy::print_stdout, reason = "what was counted belongs in the test's output")]
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use shared::testing::{Answer, TestClient, TestRequest, TestStack, TestTenant, poll_until};
-use system_tests::{description, product};
+use system_tests::{product, routes::routes};
 use uuid::Uuid;
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -104,24 +104,15 @@ fn cases(fresh: Uuid) -> Vec<Case> {
 
 /// The operations of the description that take a key, and those that must.
 fn operations() -> (Vec<String>, Vec<String>) {
-    let description = serde_json::to_value(description()).expect("JSON");
-    let (mut takes, mut must) = (Vec::new(), Vec::new());
-    for operations in description["paths"].as_object().expect("paths").values() {
-        for operation in operations.as_object().expect("operations").values() {
-            let id = operation["operationId"].as_str().expect("an id").to_owned();
-            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
-            if parameters
-                .iter()
-                .any(|parameter| parameter["name"] == "Idempotency-Key")
-            {
-                takes.push(id.clone());
-            }
-            if operation["responses"].get("201").is_some() {
-                must.push(id);
-            }
+    let (mut takes, mut must) = (Vec::new(), vec!["record_events".to_owned()]);
+    for route in routes() {
+        if route.takes_idempotency_key() {
+            takes.push(route.id.clone());
+        }
+        if route.answers.contains_key(&201) {
+            must.push(route.id);
         }
     }
-    must.push("record_events".to_owned());
     (takes, must)
 }
 
@@ -445,23 +436,24 @@ async fn a_body_is_the_same_however_it_is_written_and_a_wrong_one_is_told_first(
 async fn what_was_dropped_midway_is_neither_done_nor_kept() {
     let stage = Stage::of(4).await;
     let before = stage.made().await;
-    let mut dropped = 0;
-    let mut patience = Duration::ZERO;
+    let dropped = Cell::new(0);
     // Longer and longer, until it is through: so it was cut at one point after the other.
-    loop {
+    poll_until(Duration::from_mins(1), "it is through", async || {
+        let patience = dropped.get() * Duration::from_micros(200);
         let attempt = tokio::time::timeout(patience, stage.ask("key-1", 0).send()).await;
-        if let Ok(answer) = attempt {
+        if let Ok(answer) = &attempt {
             // What was dropped may still be rolling back.
             if answer.status != 409 {
                 answer.expect(201);
-                break;
+                return Ok(());
             }
             answer.expect_error(409, "IDEMPOTENCY_IN_FLIGHT");
         }
-        dropped += 1;
-        patience += Duration::from_micros(200);
-    }
-    println!("dropped {dropped} times before it was through");
+        dropped.set(dropped.get() + 1);
+        Err(attempt.map(|answer| answer.text()))
+    })
+    .await;
+    println!("dropped {} times before it was through", dropped.get());
     assert_eq!(stage.made().await, before + 1);
     let records: i64 = sqlx::query_scalar("SELECT count(*) FROM idempotency_keys")
         .fetch_one(&stage.stack.owner_pool())

@@ -139,36 +139,19 @@ fn milliseconds(duration: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
     use chrono::DateTime;
     use serde_json::{Value, json};
 
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Captured(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Captured {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().expect("not poisoned").extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::testing::TestLog;
 
     fn lines(log_level: &str, work: impl FnOnce()) -> Vec<Value> {
-        let captured = Captured::default();
-        let writer = captured.clone();
+        let log = TestLog::default();
         let config = TelemetryConfig {
             log_level: log_level.to_owned(),
         };
-        tracing::subscriber::with_default(subscriber(&config, move || writer.clone()), work);
-        let bytes = captured.0.lock().expect("not poisoned").clone();
-        let text = String::from_utf8(bytes).expect("UTF-8");
+        tracing::subscriber::with_default(subscriber(&config, log.clone()), work);
+        let text = log.text();
         assert!(!text.contains('\u{1b}'), "no ANSI colours");
         text.lines()
             .map(|line| serde_json::from_str(line).expect("one JSON object a line"))

@@ -10,9 +10,9 @@ use std::{
 
 use shared::{
     data::{Cache, CacheError, Ttl},
-    testing::{FaultProxy, ProxiedStack, ProxyMode},
+    testing::{FaultProxy, ProxiedStack, ProxyMode, poll_until},
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 /// What takes longer than this is not bounded.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -29,11 +29,7 @@ async fn stack(timeout_ms: &str) -> ProxiedStack {
 
 /// Asks until Redis answers again: after a time-out it is left alone for a while.
 async fn recovered(cache: &Cache) {
-    let deadline = Instant::now() + PATIENCE;
-    while let Err(error) = cache.get("nothing").await {
-        assert!(Instant::now() < deadline, "Redis is back and not asked: {error}");
-        sleep(Duration::from_millis(20)).await;
-    }
+    poll_until(PATIENCE, "Redis is back and asked", async || cache.get("nothing").await).await;
 }
 
 /// Every command once, each of which must end in an error.
@@ -128,12 +124,13 @@ async fn readiness_and_deletions_ask_even_while_redis_is_left_alone() {
     proxied.redis.lose();
     assert!(matches!(bounded(cache.get(&key)).await, Err(CacheError::Timeout)));
     // A value that must go must not survive because something else was slow; and readiness tells what is.
-    let deadline = Instant::now() + PATIENCE;
-    let mut deleted = false;
-    while !deleted {
-        assert!(Instant::now() < deadline);
-        deleted = cache.delete(&key).await.unwrap_or(false);
-    }
+    poll_until(PATIENCE, "the value is deleted", async || {
+        match cache.delete(&key).await {
+            Ok(true) => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await;
     bounded(cache.ping()).await.expect("answers");
 }
 

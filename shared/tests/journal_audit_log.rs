@@ -2,6 +2,8 @@
 #![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used, reason = "what a test cannot set up, it fails on")]
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use shared::{
@@ -11,7 +13,7 @@ use shared::{
         audit_log::{AppendError, NewAuditEvent, Receipt, append, record},
         entry::leaf_hash,
     },
-    testing::TestStack,
+    testing::{TestStack, poll_until},
 };
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
@@ -78,7 +80,11 @@ async fn count(pool: &PgPool, tenant_id: Uuid) -> (i64, i64, i64) {
 async fn until_waiting(pool: &PgPool, sessions: i64) {
     let waiting = "SELECT count(*) FROM pg_stat_activity
                    WHERE datname = current_database() AND wait_event = 'transactionid'";
-    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(pool).await.unwrap() < sessions {}
+    poll_until(Duration::from_secs(30), "sessions wait for each other", async || {
+        let seen: i64 = sqlx::query_scalar(waiting).fetch_one(pool).await.unwrap();
+        if seen < sessions { Err(seen) } else { Ok(()) }
+    })
+    .await;
 }
 
 #[tokio::test]

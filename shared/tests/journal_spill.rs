@@ -2,11 +2,6 @@
 #![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used, reason = "what a test cannot set up, it fails on")]
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
-
 use serde_json::{Map, Value, json};
 use shared::{
     data::{TenantScope, TenantTx},
@@ -14,7 +9,7 @@ use shared::{
         audit_log::{NewAuditEvent, SpilledEvent, record, replay},
         entry::leaf_hash,
     },
-    testing::TestStack,
+    testing::{TestLog, TestStack},
 };
 use sqlx::Row as _;
 use tracing::subscriber::DefaultGuard;
@@ -24,22 +19,17 @@ use uuid::Uuid;
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// What is logged on this thread, as JSON lines.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+struct Log(TestLog);
 
 impl Log {
     fn start() -> (Self, DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .json()
-            .with_writer(move || writer.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
+        let log = TestLog::default();
+        let subscriber = tracing_subscriber::fmt().json().with_writer(log.clone()).finish();
+        (Self(log), tracing::subscriber::set_default(subscriber))
     }
 
     fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        self.0.text()
     }
 
     /// The fields of every spill line so far.
@@ -50,17 +40,6 @@ impl Log {
             .filter(|line| line["target"] == "audit.spill")
             .map(|line| line["fields"].as_object().unwrap().clone())
             .collect()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

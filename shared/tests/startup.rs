@@ -1,20 +1,14 @@
 //! Starting: what is wrong is said all at once and without a value; who is down does not keep a function from starting.
 
-use std::{
-    collections::HashMap,
-    io,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use proptest::prelude::*;
 use shared::{
     config::Draft,
     context::{AppContext, Duty},
     secrets::{self, Secrets},
-    testing::{ProxiedStack, ProxyMode},
+    testing::{ProxiedStack, ProxyMode, TestLog, poll_until},
 };
-use tracing_subscriber::fmt::MakeWriter;
 
 /// Every setting, from the one list of them that users read.
 fn settings() -> Vec<String> {
@@ -133,39 +127,15 @@ proptest! {
     }
 }
 
-/// A log in memory.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("not poisoned").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'log> MakeWriter<'log> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'log self) -> Self {
-        self.clone()
-    }
-}
-
 /// What `work` returns, and what was logged on this thread meanwhile.
 fn logged<T>(work: impl FnOnce() -> T) -> (T, String) {
-    let log = Log::default();
+    let log = TestLog::default();
     let subscriber = tracing_subscriber::fmt()
         .with_writer(log.clone())
         .with_ansi(false)
         .finish();
     let done = tracing::subscriber::with_default(subscriber, work);
-    let text = log.0.lock().expect("not poisoned").clone();
-    (done, String::from_utf8(text).expect("text"))
+    (done, log.text())
 }
 
 /// The start of a function whose servers are before the proxies, in time, and what it logged.
@@ -210,13 +180,8 @@ fn who_is_down_is_logged_and_does_not_keep_a_function_from_starting() {
         proxied.redis.set(ProxyMode::Pass);
         runtime.block_on(async {
             ctx.db.ping().await.expect("it heals without a restart");
-            let deadline = tokio::time::Instant::now() + Duration::from_secs(40);
-            while let Err(error) = ctx.cache.ping().await {
-                assert!(
-                    tokio::time::Instant::now() < deadline,
-                    "it heals without a restart: {error}"
-                );
-            }
+            let healing = "Redis is used again without a restart";
+            poll_until(Duration::from_secs(40), healing, async || ctx.cache.ping().await).await;
         });
     }
 }

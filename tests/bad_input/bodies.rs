@@ -2,10 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    doors::Expected::{self, Answered, Refused},
+use system_tests::{
     routes::{Route, routes},
     samples::sample,
+};
+
+use crate::{
+    doors::Expected::{self, Answered, Refused},
     stage::{NOTHING, Stage},
 };
 
@@ -28,7 +31,7 @@ fn with_bodies() -> Vec<(Route, Vec<u8>)> {
 #[tokio::test]
 async fn a_body_that_is_not_strict_json_is_refused() {
     let stage = Stage::set().await;
-    let before = stage.snapshot().await;
+    let before = stage.stack.snapshot().await;
     for (route, valid) in with_bodies() {
         let allowed = stage.allowed(&route, route.at(NOTHING)).await;
         let text = String::from_utf8_lossy(&valid);
@@ -75,7 +78,7 @@ async fn a_body_that_is_not_strict_json_is_refused() {
                 .await;
         }
     }
-    assert_eq!(stage.snapshot().await, before, "nothing was changed");
+    assert_eq!(stage.stack.snapshot().await, before, "nothing was changed");
     println!("{} requests, all refused", stage.asked());
 }
 
@@ -118,7 +121,7 @@ async fn a_body_may_have_one_mebibyte_and_not_a_byte_more() {
     let mut largest = 0;
     for (route, valid) in with_bodies() {
         let allowed = stage.allowed(&route, route.at(NOTHING)).await;
-        let before = stage.snapshot().await;
+        let before = stage.stack.snapshot().await;
         for body in [
             pad(&valid, MOST_BYTES + 1),
             pad(&valid, 5 * MOST_BYTES),
@@ -131,7 +134,12 @@ async fn a_body_may_have_one_mebibyte_and_not_a_byte_more() {
                 .await;
             assert_eq!(details["max_bytes"], MOST_BYTES);
         }
-        assert_eq!(stage.snapshot().await, before, "{}: nothing was changed", route.name());
+        assert_eq!(
+            stage.stack.snapshot().await,
+            before,
+            "{}: nothing was changed",
+            route.name()
+        );
 
         let sent = allowed.clone().json(pad(&valid, MOST_BYTES));
         let answer = sent.through_router(&stage.client).await.expect("a readable request");
@@ -154,7 +162,7 @@ async fn a_body_may_have_one_mebibyte_and_not_a_byte_more() {
 #[tokio::test]
 async fn a_body_of_another_type_is_refused() {
     let stage = Stage::set().await;
-    let before = stage.snapshot().await;
+    let before = stage.stack.snapshot().await;
     for (route, valid) in with_bodies() {
         let allowed = stage.allowed(&route, route.at(NOTHING)).await;
         let body = if valid == b"{}" { b"{ }".to_vec() } else { valid };
@@ -207,7 +215,7 @@ async fn a_body_of_another_type_is_refused() {
             assert_eq!(details["header"], "Content-Encoding", "{what}");
         }
     }
-    assert_eq!(stage.snapshot().await, before, "nothing was changed");
+    assert_eq!(stage.stack.snapshot().await, before, "nothing was changed");
     println!("{} requests, all refused", stage.asked());
 }
 
@@ -258,7 +266,7 @@ async fn a_body_where_none_is_read_changes_nothing_about_the_answer() {
 #[tokio::test]
 async fn many_events_at_once_are_each_held_to_the_rules() {
     let stage = Stage::set().await;
-    let before = stage.snapshot().await;
+    let before = stage.stack.snapshot().await;
     let route = routes()
         .into_iter()
         .find(|route| route.name() == "POST /api/v1/audit/events")
@@ -286,5 +294,5 @@ async fn many_events_at_once_are_each_held_to_the_rules() {
         let details = stage.expect(&sent, INVALID, &shown).await;
         assert_eq!(details["field"].as_str(), field, "{shown}");
     }
-    assert_eq!(stage.snapshot().await, before, "nothing was changed");
+    assert_eq!(stage.stack.snapshot().await, before, "nothing was changed");
 }

@@ -1,12 +1,15 @@
 //! Cursors: made up, damaged, of another list, of other filters, of another tenant.
 
+use system_tests::{
+    routes::{Access, Route, routes},
+    samples::sample,
+};
+
 use crate::{
     doors::{
         Expected::{self, Refused},
         Sent,
     },
-    routes::{Access, Route, routes},
-    samples::sample,
     stage::{NOTHING, Stage, as_key},
 };
 use serde_json::json;

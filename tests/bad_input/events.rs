@@ -4,13 +4,16 @@
 use serde_json::{Value, json};
 use shared::testing::undecodable_events;
 
+use system_tests::{
+    routes::{Access, routes},
+    samples::sample,
+};
+
 use crate::{
     doors::{
         Expected::{Answered, Refused},
         Sent, judge,
     },
-    routes::{Access, routes},
-    samples::sample,
     stage::{NOTHING, Stage, as_key},
 };
 

@@ -2,10 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    doors::Expected::{self, Answered, Refused},
+use system_tests::{
     routes::{Route, routes},
     samples::{Field, closed_objects, fields, sample},
+};
+
+use crate::{
+    doors::Expected::{self, Answered, Refused},
     stage::{NOTHING, Stage},
 };
 
@@ -188,7 +191,7 @@ fn with_bodies() -> Vec<(Route, Value)> {
 #[tokio::test]
 async fn what_no_field_may_hold_is_refused_in_every_field() {
     let stage = Stage::set().await;
-    let before = stage.snapshot().await;
+    let before = stage.stack.snapshot().await;
     let mut count = 0;
     for (route, schema) in with_bodies() {
         let allowed = stage.allowed(&route, route.at(NOTHING)).await;
@@ -208,7 +211,7 @@ async fn what_no_field_may_hold_is_refused_in_every_field() {
             }
         }
     }
-    assert_eq!(stage.snapshot().await, before, "nothing was changed");
+    assert_eq!(stage.stack.snapshot().await, before, "nothing was changed");
     println!("{count} fields, {} requests, all refused", stage.asked());
     assert!(count >= 40, "{count} fields");
 }
@@ -216,7 +219,7 @@ async fn what_no_field_may_hold_is_refused_in_every_field() {
 #[tokio::test]
 async fn a_value_that_the_schema_excludes_is_refused_and_its_field_named() {
     let stage = Stage::set().await;
-    let before = stage.snapshot().await;
+    let before = stage.stack.snapshot().await;
     for (route, schema) in with_bodies() {
         let allowed = stage.allowed(&route, route.at(NOTHING)).await;
         for field in fields(&schema) {
@@ -234,14 +237,14 @@ async fn a_value_that_the_schema_excludes_is_refused_and_its_field_named() {
             }
         }
     }
-    assert_eq!(stage.snapshot().await, before, "nothing was changed");
+    assert_eq!(stage.stack.snapshot().await, before, "nothing was changed");
     println!("{} requests, all refused", stage.asked());
 }
 
 #[tokio::test]
 async fn a_missing_or_unknown_member_is_refused_and_named() {
     let stage = Stage::set().await;
-    let before = stage.snapshot().await;
+    let before = stage.stack.snapshot().await;
     for (route, schema) in with_bodies() {
         let allowed = stage.allowed(&route, route.at(NOTHING)).await;
         for (place, rules) in closed_objects(&schema) {
@@ -281,7 +284,7 @@ async fn a_missing_or_unknown_member_is_refused_and_named() {
             }
         }
     }
-    assert_eq!(stage.snapshot().await, before, "nothing was changed");
+    assert_eq!(stage.stack.snapshot().await, before, "nothing was changed");
     println!("{} requests, all refused", stage.asked());
 }
 

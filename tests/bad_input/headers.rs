@@ -1,8 +1,9 @@
 //! Headers: odd tenants, credentials, request ids, idempotency keys and hosts; very long ones and very many.
 
+use system_tests::routes::{Access, Route, routes};
+
 use crate::{
     doors::Expected::{self, Answered, Refused},
-    routes::{Access, Route, routes},
     stage::{NOTHING, Stage, as_key},
 };
 
@@ -17,7 +18,7 @@ fn of(access: Access) -> Vec<Route> {
 async fn a_tenant_header_that_is_not_one_uuid_is_refused() {
     let stage = Stage::set().await;
     let tenant = stage.tenant.id.to_string();
-    let before = stage.snapshot().await;
+    let before = stage.stack.snapshot().await;
     for route in of(Access::Tenant) {
         let allowed = stage.allowed(&route, route.at(NOTHING)).await.without("x-tenant-id");
         let mut values: Vec<Vec<u8>> = [
@@ -78,7 +79,7 @@ async fn a_tenant_header_that_is_not_one_uuid_is_refused() {
                 .await;
         }
     }
-    assert_eq!(stage.snapshot().await, before, "nothing was changed");
+    assert_eq!(stage.stack.snapshot().await, before, "nothing was changed");
     println!("{} requests, all refused", stage.asked());
 }
 
@@ -86,7 +87,7 @@ async fn a_tenant_header_that_is_not_one_uuid_is_refused() {
 async fn a_credential_that_is_none_is_401() {
     let stage = Stage::set().await;
     let key = &stage.tenant.admin.text;
-    let before = stage.snapshot().await;
+    let before = stage.stack.snapshot().await;
     for route in routes().iter().filter(|route| route.access != Access::Public) {
         let allowed = stage.allowed(route, route.at(NOTHING)).await.without("authorization");
         let (head, tail) = key.split_at(key.len() - 1);
@@ -148,7 +149,7 @@ async fn a_credential_that_is_none_is_401() {
                 .await;
         }
     }
-    assert_eq!(stage.snapshot().await, before, "nothing was changed");
+    assert_eq!(stage.stack.snapshot().await, before, "nothing was changed");
     println!("{} requests, all refused", stage.asked());
 }
 

@@ -12,6 +12,4 @@ mod fields;
 mod headers;
 mod paths;
 mod queries;
-mod routes;
-mod samples;
 mod stage;

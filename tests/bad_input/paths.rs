@@ -1,12 +1,15 @@
 //! Ids that are none, paths that lead nowhere, and methods that no route takes.
 
+use system_tests::{
+    routes::{Access, Route, routes},
+    samples::sample,
+};
+
 use crate::{
     doors::{
         Expected::{self, Answered, Refused},
         Sent,
     },
-    routes::{Access, Route, routes},
-    samples::sample,
     stage::{NOTHING, Stage},
 };
 
@@ -25,7 +28,7 @@ async fn asking(stage: &Stage, route: &Route, path: String) -> Sent {
 #[tokio::test]
 async fn a_malformed_id_is_400_and_one_that_names_nothing_404() {
     let stage = Stage::set().await;
-    let before = stage.snapshot().await;
+    let before = stage.stack.snapshot().await;
     let routes: Vec<Route> = routes().into_iter().filter(|route| route.in_path.is_some()).collect();
     assert!(routes.len() >= 10, "{} routes", routes.len());
     for route in &routes {
@@ -87,7 +90,7 @@ async fn a_malformed_id_is_400_and_one_that_names_nothing_404() {
                 .await;
         }
     }
-    assert_eq!(stage.snapshot().await, before, "nothing was changed");
+    assert_eq!(stage.stack.snapshot().await, before, "nothing was changed");
     println!("{} routes, {} requests", routes.len(), stage.asked());
 }
 

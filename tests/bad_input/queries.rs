@@ -2,10 +2,13 @@
 
 use serde_json::Value;
 
-use crate::{
-    doors::Expected::{self, Answered, Refused},
+use system_tests::{
     routes::{Access, Parameter, Route, routes},
     samples::sample,
+};
+
+use crate::{
+    doors::Expected::{self, Answered, Refused},
     stage::{NOTHING, Stage},
 };
 
@@ -54,7 +57,7 @@ async fn refused(stage: &Stage, route: &Route, query: &str) -> Value {
 #[tokio::test]
 async fn a_query_that_no_route_can_take_is_refused_on_every_route() {
     let stage = Stage::set().await;
-    let before = stage.snapshot().await;
+    let before = stage.stack.snapshot().await;
     for route in routes() {
         for (query, field) in [
             ("unheard_of=1", "unheard_of"),
@@ -78,7 +81,7 @@ async fn a_query_that_no_route_can_take_is_refused_on_every_route() {
         refused(&stage, &route, &"a=1&".repeat(2_000)).await;
         refused(&stage, &route, &"x".repeat(20_000)).await;
     }
-    assert_eq!(stage.snapshot().await, before, "nothing was changed");
+    assert_eq!(stage.stack.snapshot().await, before, "nothing was changed");
     println!("{} requests, all refused", stage.asked());
 }
 

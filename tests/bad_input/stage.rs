@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 use shared::testing::{TestClient, TestKey, TestStack, TestTenant};
-use system_tests::product;
-
-use crate::{
-    doors::{Expected, Sent, judge},
+use system_tests::{
+    product,
     routes::{Access, Route},
 };
+
+use crate::doors::{Expected, Sent, judge};
 
 /// Names nothing.
 pub(crate) const NOTHING: &str = "019a9f00-0000-7000-8000-000000000001";
@@ -73,30 +73,6 @@ impl Stage {
     /// How many requests were answered.
     pub(crate) fn asked(&self) -> u32 {
         self.asked.load(Ordering::Relaxed)
-    }
-
-    /// Every row of every table, but for when keys were last used.
-    pub(crate) async fn snapshot(&self) -> Value {
-        let pool = self.stack.owner_pool();
-        let tables: Vec<String> = sqlx::query_scalar(
-            "SELECT format('%I.%I', table_schema, table_name) FROM information_schema.tables
-             WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1",
-        )
-        .fetch_all(&pool)
-        .await
-        .expect("the catalogue answers");
-        assert!(tables.len() > 10, "{tables:?}");
-        let mut rows = serde_json::Map::new();
-        for table in tables {
-            let content: Option<Value> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
-                "SELECT jsonb_agg(to_jsonb(t) - 'last_used_at' ORDER BY t::text) FROM {table} t"
-            )))
-            .fetch_one(&pool)
-            .await
-            .expect("read");
-            rows.insert(table, content.unwrap_or_default());
-        }
-        Value::Object(rows)
     }
 }
 

@@ -7,7 +7,7 @@ mod scene;
 
 use std::collections::BTreeMap;
 
-use shared::testing::Answer;
+use shared::testing::{Answer, times};
 
 use crate::scene::Scene;
 
@@ -17,12 +17,6 @@ const NATURAL: usize = 100;
 const NATURAL_OF_OTHERS: usize = 25;
 const FORCED: usize = 50;
 const VERBS: [&str; 3] = ["approve", "deny", "cancel"];
-
-/// `usually`, or ten times as much under `SOAK=1`.
-fn times(usually: usize) -> usize {
-    let soaks = std::env::var("SOAK").is_ok_and(|soak| soak == "1");
-    usually * if soaks { 10 } else { 1 }
-}
 
 /// How often each verb won and lost against expiry.
 type Tally = BTreeMap<&'static str, [usize; 2]>;

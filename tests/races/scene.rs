@@ -1,10 +1,18 @@
 //! Two processes of the whole product on the same servers, and what stands about a request after a race.
 
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
 use serde_json::{Value, json};
-use shared::testing::{Answer, TestClient, TestKey, TestStack, TestTenant};
+use shared::testing::{Answer, TestClient, TestKey, TestStack, TestTenant, poll_until};
 use sqlx::{PgPool, Postgres, Transaction};
 use system_tests::product;
 use tokio::task::JoinHandle;
+
+/// What takes longer than this does not come.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Two processes of everything, of which the second believes that it is later.
 pub(crate) struct Scene {
@@ -108,15 +116,18 @@ impl Scene {
         let sweeper = [&self.first, &self.second][process].sweeper.clone();
         let (owner, id) = (self.owner.clone(), id.to_owned());
         tokio::spawn(async move {
-            let mut expired = 0;
-            loop {
+            let expired = AtomicU64::new(0);
+            poll_until(PATIENCE, "the request is settled", async || {
                 let turn = outbox::run_once(&sweeper).await;
                 assert_eq!(turn.failures, 0);
-                expired += turn.expired;
-                if !["PENDING", "APPROVED"].contains(&status(&owner, &id).await.as_str()) {
-                    return expired;
+                expired.fetch_add(turn.expired, Ordering::Relaxed);
+                match status(&owner, &id).await {
+                    open if ["PENDING", "APPROVED"].contains(&open.as_str()) => Err(open),
+                    _ => Ok(()),
                 }
-            }
+            })
+            .await;
+            expired.into_inner()
         })
     }
 
@@ -200,7 +211,7 @@ impl Scene {
 
     /// Returns whether a connection of the role came to wait for a lock before `task` was over.
     pub(crate) async fn is_blocked<T>(&self, role: &str, task: &JoinHandle<T>) -> bool {
-        loop {
+        poll_until(PATIENCE, "it waits for a lock or is over", async || {
             let blocked: bool = sqlx::query_scalar(
                 "SELECT EXISTS (SELECT FROM pg_stat_activity
                      WHERE datname = current_database() AND usename = $1 AND wait_event_type = 'Lock')",
@@ -210,10 +221,12 @@ impl Scene {
             .await
             .expect("the activity is read");
             if blocked || task.is_finished() {
-                return blocked;
+                Ok(blocked)
+            } else {
+                Err("neither")
             }
-            tokio::task::yield_now().await;
-        }
+        })
+        .await
     }
 }
 

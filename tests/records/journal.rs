@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use serde_json::{Value, json};
 use shared::testing::{Answer, TestClient, TestKey, TestRequest, TestStack};
 use sqlx::PgPool;
-use system_tests::{description, product};
+use system_tests::{
+    product,
+    routes::{Route, routes},
+};
 use uuid::Uuid;
 
 /// Who asks.
@@ -14,43 +17,6 @@ pub(crate) enum Who<'a> {
     Nobody,
     Operator,
     Key(&'a TestKey),
-}
-
-/// An operation of the description.
-#[derive(Clone)]
-pub(crate) struct Operation {
-    pub(crate) id: String,
-    pub(crate) method: String,
-    pub(crate) path: String,
-    /// Whether it takes an `Idempotency-Key`.
-    pub(crate) takes_a_key: bool,
-}
-
-impl Operation {
-    pub(crate) fn is_read(&self) -> bool {
-        self.method == "GET"
-    }
-}
-
-/// All operations of the description.
-pub(crate) fn operations() -> Vec<Operation> {
-    let description = serde_json::to_value(description()).expect("JSON");
-    let mut operations = Vec::new();
-    for (path, methods) in description["paths"].as_object().expect("paths") {
-        for (method, operation) in methods.as_object().expect("operations") {
-            operations.push(Operation {
-                id: operation["operationId"].as_str().expect("an operation id").to_owned(),
-                method: method.to_uppercase(),
-                path: path.clone(),
-                takes_a_key: operation["parameters"].as_array().is_some_and(|parameters| {
-                    parameters
-                        .iter()
-                        .any(|parameter| parameter["name"] == "Idempotency-Key")
-                }),
-            });
-        }
-    }
-    operations
 }
 
 /// One audit event.
@@ -79,7 +45,7 @@ pub(crate) struct Journal {
     pub(crate) stack: TestStack,
     pub(crate) client: TestClient,
     pub(crate) owner: PgPool,
-    operations: BTreeMap<String, Operation>,
+    routes: BTreeMap<String, Route>,
     known: HashSet<Uuid>,
     /// The versions that each object's events have come to.
     versions: BTreeMap<Uuid, i32>,
@@ -105,10 +71,7 @@ impl Journal {
             client,
             owner: stack.owner_pool(),
             stack,
-            operations: operations()
-                .into_iter()
-                .map(|operation| (operation.id.clone(), operation))
-                .collect(),
+            routes: routes().into_iter().map(|route| (route.id.clone(), route)).collect(),
             known: HashSet::new(),
             versions: BTreeMap::new(),
             left: BTreeMap::new(),
@@ -121,10 +84,8 @@ impl Journal {
     }
 
     pub(crate) fn request(&self, operation: &str, who: Who<'_>, id: &str, body: Option<&Value>) -> TestRequest {
-        let operation = &self.operations[operation];
-        let request = self
-            .client
-            .request(&operation.method, &operation.path.replace("{id}", id));
+        let route = &self.routes[operation];
+        let request = self.client.request(route.method, &route.at(id));
         let request = match who {
             Who::Nobody => request,
             Who::Operator => request.bearer(self.stack.operator()),

@@ -11,9 +11,10 @@ mod tenants;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
+use system_tests::routes::routes;
 use uuid::Uuid;
 
-use crate::journal::{Journal, Who, operations, unacceptable};
+use crate::journal::{Journal, Who, unacceptable};
 
 /// The action of an audit event, and the outbox events beside it.
 type Promise = (&'static str, &'static [&'static str]);
@@ -98,7 +99,7 @@ async fn every_change_leaves_one_record_and_nothing_else_leaves_any() {
 
 #[tokio::test]
 async fn every_operation_says_here_what_it_leaves() {
-    let described: BTreeSet<String> = operations()
+    let described: BTreeSet<String> = routes()
         .into_iter()
         .filter(|operation| !operation.is_read())
         .map(|operation| operation.id)
@@ -113,7 +114,7 @@ async fn what_is_refused_leaves_no_record() {
     let tenant = journal.stack.tenant().await;
     let missing = Uuid::from_u128(0x019a_9f00_0000_7000_8000_0000_0000_0001).to_string();
     let mut refused: BTreeMap<u16, usize> = BTreeMap::new();
-    for operation in operations().iter().filter(|operation| !operation.is_read()) {
+    for operation in routes().iter().filter(|operation| !operation.is_read()) {
         let callers = [Who::Nobody, Who::Operator]
             .into_iter()
             .chain(tenant.keys().map(|(_, key)| Who::Key(key)));
@@ -162,7 +163,7 @@ async fn reading_leaves_no_record() {
     let event = journal.forget().await.expect("the log has events").to_string();
     let id = |value: &serde_json::Value| value["id"].as_str().expect("an id").to_owned();
     let mut answered = 0;
-    for operation in operations().iter().filter(|operation| operation.is_read()) {
+    for operation in routes().iter().filter(|operation| operation.is_read()) {
         let id = match operation.path.as_str() {
             path if path.starts_with("/api/v1/approvals") => id(&made),
             path if path.starts_with("/api/v1/tasks") => id(&ping),

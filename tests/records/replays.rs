@@ -2,16 +2,19 @@
 
 use serde_json::{Value, json};
 use shared::testing::TestStack;
-use system_tests::product;
+use system_tests::{
+    product,
+    routes::{Route, routes},
+};
 use uuid::Uuid;
 
 use crate::{
     approvals,
-    journal::{Journal, Operation, Who, operations},
+    journal::{Journal, Who},
 };
 
 /// A body that succeeds.
-fn body(operation: &Operation) -> Value {
+fn body(operation: &Route) -> Value {
     match operation.id.as_str() {
         "create_tenant" => json!({ "name": "Once" }),
         "bootstrap_tenant" => json!({ "email": "ada@example.com", "name": "Ada" }),
@@ -36,7 +39,7 @@ async fn a_replay_leaves_no_record() {
     .await
     .expect("a tenant without people");
     let mut replayed = 0;
-    for operation in operations().iter().filter(|operation| operation.takes_a_key) {
+    for operation in routes().iter().filter(|operation| operation.takes_idempotency_key()) {
         let who = if operation.path.starts_with("/api/v1/tenants") {
             Who::Operator
         } else {

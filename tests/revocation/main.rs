@@ -11,7 +11,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use shared::testing::TestKey;
-use system_tests::functions;
+use system_tests::{
+    routes::{self, Access},
+    samples,
+};
 
 use crate::{
     endings::Ending,
@@ -19,7 +22,7 @@ use crate::{
 };
 
 /// A route of a function that answers people and agents alike, what is sent there, and the status of its success.
-struct Route {
+struct Example {
     function: &'static str,
     method: &'static str,
     path: &'static str,
@@ -28,8 +31,8 @@ struct Route {
 }
 
 /// Of every function that asks for a key, one route that reads and one that writes.
-fn routes() -> [Route; 6] {
-    let route = |function, method, path, body, success| Route {
+fn examples() -> [Example; 6] {
+    let route = |function, method, path, body, success| Example {
         function,
         method,
         path,
@@ -48,22 +51,12 @@ fn routes() -> [Route; 6] {
     ]
 }
 
-/// All that ask for a credential: function, method and path with some id.
-fn guarded() -> Vec<(&'static str, String, String)> {
-    let mut guarded = Vec::new();
-    for (function, routes) in functions() {
-        let description = serde_json::to_value(routes.into_openapi()).expect("JSON");
-        for (path, operations) in description["paths"].as_object().expect("paths") {
-            for (method, operation) in operations.as_object().expect("operations") {
-                if operation["security"][0]["api_key"].is_array() {
-                    let path = path.replace("{id}", "019a9f00-0000-7000-8000-000000000001");
-                    guarded.push((function, method.to_uppercase(), path));
-                }
-            }
-        }
-    }
-    assert!(guarded.len() >= 28, "{} operations", guarded.len());
-    guarded
+/// All that ask for a credential.
+fn guarded() -> Vec<routes::Route> {
+    routes::routes()
+        .into_iter()
+        .filter(|route| route.access != Access::Public)
+        .collect()
 }
 
 /// How many requests were refused and answered in one world.
@@ -74,7 +67,7 @@ struct Count {
 }
 
 /// One key, used on one route, ended elsewhere, used there again.
-async fn play(world: &World, ending: Ending, key: &TestKey, route: &Route, count: &mut Count) {
+async fn play(world: &World, ending: Ending, key: &TestKey, route: &Example, count: &mut Count) {
     let target = (route.function, route.method, route.path);
     let body = route.body.as_ref();
     let _ = world.acquainted.ask(key, target, body).await.expect(route.success);
@@ -104,11 +97,12 @@ async fn play_everywhere(world: &World, ending: Ending, key: &TestKey, count: &m
     let _ = world.acquainted.of("tenant").get(key, "/api/v1").await.expect(200);
     let _ = ending.end(world, key).await;
     world.disturb_memory().await;
-    for (function, method, path) in guarded() {
-        let body = (method != "GET" && method != "DELETE").then(|| json!({}));
+    for route in guarded() {
+        let body = route.body.as_ref().map(samples::sample);
+        let path = route.at("019a9f00-0000-7000-8000-000000000001");
         let answer = world
             .acquainted
-            .ask(key, (function, &method, &path), body.as_ref())
+            .ask(key, (route.function, route.method, &path), body.as_ref())
             .await;
         answer.expect_error(401, "UNAUTHORIZED");
         count.refused += 1;
@@ -127,7 +121,7 @@ async fn play_all(memory: Memory, redis_database: u8) {
                 continue;
             }
             let count = counts.entry((holder, ending)).or_default();
-            let mut routes = routes().into_iter();
+            let mut routes = examples().into_iter();
             loop {
                 let key = if holder == "a person" {
                     TestKey::of_user(&world.stack, world.tenant.id, "admin", &[]).await

@@ -1,8 +1,10 @@
 //! In the middle of a long wait. Whoever was let in before the end of their key is still answered, since that request is no
 //! next one; the next one is refused while the wait goes on.
 
+use std::time::Duration;
+
 use serde_json::json;
-use shared::testing::TestKey;
+use shared::testing::{TestKey, poll_until};
 
 use crate::{
     endings::Ending,
@@ -60,17 +62,15 @@ async fn play_all(memory: Memory, redis_database: u8) {
 
 /// Until a fresh key was let in: then it has been used.
 async fn until_used(world: &World, key: &TestKey) {
-    loop {
+    poll_until(Duration::from_secs(30), "the key is used", async || {
         let used: bool = sqlx::query_scalar("SELECT last_used_at IS NOT NULL FROM api_keys WHERE id = $1")
             .bind(key.id)
             .fetch_one(&world.owner)
             .await
             .expect("the key is there");
-        if used {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
+        if used { Ok(()) } else { Err("not yet") }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

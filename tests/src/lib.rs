@@ -4,6 +4,7 @@
 pub mod checker;
 pub mod fleet;
 pub mod load;
+pub mod objects;
 pub mod servers;
 pub mod weather;
 
@@ -11,6 +12,7 @@ pub mod fuzz;
 mod headers;
 mod refinements;
 pub mod routes;
+pub mod samples;
 
 use axum::Router;
 use shared::context::AppContext;

@@ -6,9 +6,9 @@ use serde_json::Value;
 use shared::{
     http::app,
     secrets::Secrets,
-    testing::{FaultProxy, ProxiedStack, ProxyMode, TestClient},
+    testing::{FaultProxy, ProxiedStack, ProxyMode, TestClient, poll_until},
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 /// What takes longer than this is not bounded.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -46,15 +46,11 @@ impl Scene {
 
     /// Ready again, without a restart.
     async fn recovers(&self) {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
+        poll_until(PATIENCE, "it is ready again", async || {
             let body = self.client.request("GET", "/health/ready").send().await.json();
-            if body["status"] == "ok" {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{body}");
-            tokio::task::yield_now().await;
-        }
+            if body["status"] == "ok" { Ok(()) } else { Err(body) }
+        })
+        .await;
     }
 }
 

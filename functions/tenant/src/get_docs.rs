@@ -16,7 +16,19 @@ const PAGE: &str = include_str!("docs.html");
     path = "/api/v1/docs",
     operation_id = "get_docs",
     tag = "tenant",
-    responses((status = 200, body = String, content_type = "text/html", description = "The page"), PublicErrors),
+    responses(
+        (
+            status = 200,
+            body = String,
+            content_type = "text/html",
+            description = "The page",
+            headers(
+                ("Content-Security-Policy" = String, description = "Lets the page run only what stands in it"),
+                ("Referrer-Policy" = String, description = "`no-referrer`"),
+            )
+        ),
+        PublicErrors
+    ),
     security(())
 )]
 pub(crate) async fn get_docs(_: NoQuery) -> Response {

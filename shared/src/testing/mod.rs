@@ -1,5 +1,5 @@
 //! What tests need of the real servers: a database of their own, seeded tenants, a clock they own, a client of a
-//! router, and a proxy that fails on command. Only under the feature `testing`, which no deployed binary enables.
+//! router, a proxy that fails on command, and waits with an end. Only under the feature `testing`, which no deployed binary enables.
 //!
 //! Every test that starts a stack gets its own database, copied from a migrated template, and drops it at its end.
 #![expect(
@@ -13,7 +13,9 @@ mod clock;
 mod database;
 mod events;
 mod fault_proxy;
+mod log;
 mod proxied;
+mod snapshot;
 mod stack;
 mod tenants;
 mod waiting;
@@ -23,7 +25,9 @@ pub use clock::TestClock;
 pub use database::TestDatabase;
 pub use events::undecodable_events;
 pub use fault_proxy::{FaultProxy, ProxyMode, ProxyTraffic};
+pub use log::TestLog;
 pub use proxied::ProxiedStack;
+pub use snapshot::Snapshot;
 pub use stack::{TestStack, context_without_servers};
 pub use tenants::{TestKey, TestTenant};
 pub use waiting::{poll_until, times};

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use secrecy::SecretString;
 use sqlx::PgPool;
 
-use super::{TestClient, TestClock, TestDatabase, TestTenant};
+use super::{Snapshot, TestClient, TestClock, TestDatabase, TestTenant};
 use crate::{
     auth::Verifier,
     config::Config,
@@ -102,9 +102,19 @@ impl TestStack {
         self.database.superuser()
     }
 
+    /// Everything that the database holds.
+    pub async fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.owner_pool()).await
+    }
+
     /// A fresh tenant with one key of each kind and two approvers.
     pub async fn tenant(&self) -> TestTenant {
-        TestTenant::create(self).await
+        self.tenant_with_agent("dev-agent").await
+    }
+
+    /// The same with an agent of this caller id.
+    pub async fn tenant_with_agent(&self, caller_id: &str) -> TestTenant {
+        TestTenant::create(self, caller_id).await
     }
 
     /// A fresh tenant's id, for tests that need no keys.

@@ -19,7 +19,7 @@ pub struct TestTenant {
     pub second_approver: TestKey,
     /// An auditor.
     pub auditor: TestKey,
-    /// The agent `dev-agent`, in the environment `dev`.
+    /// An agent, in the environment `dev`.
     pub agent: TestKey,
 }
 
@@ -39,7 +39,7 @@ pub struct TestKey {
 }
 
 impl TestTenant {
-    pub(super) async fn create(stack: &TestStack) -> Self {
+    pub(super) async fn create(stack: &TestStack, caller_id: &str) -> Self {
         let id = stack.ctx.ids.next();
         sqlx::query(
             "INSERT INTO tenants (id, name, slug, created_at, updated_at) VALUES ($1, 'Test', $2, now(), now())",
@@ -55,7 +55,7 @@ impl TestTenant {
             approver: TestKey::of_user(stack, id, "approver", &["ops"]).await,
             second_approver: TestKey::of_user(stack, id, "approver", &["finance"]).await,
             auditor: TestKey::of_user(stack, id, "auditor", &[]).await,
-            agent: TestKey::of_agent(stack, id, "dev-agent", None).await,
+            agent: TestKey::of_agent(stack, id, caller_id, None).await,
         }
     }
 

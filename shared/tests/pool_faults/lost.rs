@@ -30,12 +30,11 @@ async fn a_commit_that_is_never_answered_is_unknown_and_never_acknowledged() {
     proxied.postgres.set(ProxyMode::Pass);
     // The server rolls back what it was never told to commit, once it ends the idle transaction; until then the rows are
     // locked, and the statement timeout bounds the wait for them too.
-    let unlocked = async {
-        while let Err(error) = write(&proxied, &tenant, "after").await {
-            assert_eq!(status(error), 503);
-        }
-    };
-    bounded(unlocked).await;
+    poll_until(PATIENCE, "the rows are unlocked", async || {
+        let written = write(&proxied, &tenant, "after").await;
+        written.map_err(|error| assert_eq!(status(error), 503))
+    })
+    .await;
     assert_eq!(named(&proxied, &tenant, "lost").await, 0);
 }
 

@@ -1,7 +1,9 @@
 //! Who may decide: at the decision, and in `decidable_by=me`, which must say the same.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use shared::testing::{TestKey, TestTenant};
+use shared::testing::{TestKey, TestTenant, poll_until};
 
 use crate::scene::{Scene, id, request_with};
 
@@ -135,7 +137,7 @@ async fn who_was_demoted_after_authentication_may_not_decide() {
 
 /// Until a request of the function waits for a lock.
 pub(crate) async fn until_blocked(scene: &Scene) {
-    loop {
+    poll_until(Duration::from_secs(30), "a request waits for a lock", async || {
         let blocked: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT FROM pg_stat_activity
                  WHERE datname = current_database() AND usename = 'countersign_app' AND wait_event_type = 'Lock')",
@@ -143,9 +145,7 @@ pub(crate) async fn until_blocked(scene: &Scene) {
         .fetch_one(&scene.owner)
         .await
         .expect("the activity is read");
-        if blocked {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
+        if blocked { Ok(()) } else { Err("none does") }
+    })
+    .await;
 }

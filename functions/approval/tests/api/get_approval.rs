@@ -4,7 +4,10 @@ use std::{future::Future, pin::pin, time::Duration};
 
 use futures_util::future::{Either, join_all, select, select_all};
 use serde_json::{Value, json};
-use shared::{lambda::AnswerBy, testing::TestKey};
+use shared::{
+    lambda::AnswerBy,
+    testing::{TestKey, poll_until},
+};
 use tokio::time::Instant;
 
 use crate::scene::{STATES, Scene, id, request, request_with};
@@ -55,17 +58,15 @@ async fn at_once(scene: &Scene, id: &str, query: &str) -> Value {
 
 /// Until this many sit and wait.
 async fn until_waiting(scene: &Scene, wanted: usize) {
-    loop {
+    poll_until(Duration::from_secs(30), "seats are taken", async || {
         let mut taken = 0;
         for seat in 0..scene.stack.ctx.config.approvals.max_waiters {
             let key = format!("waiters:{}:{seat}", scene.tenant.id);
             taken += usize::from(scene.stack.ctx.cache.exists(&key).await.expect("Redis answers"));
         }
-        if taken >= wanted {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
+        if taken >= wanted { Ok(()) } else { Err(taken) }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -272,11 +273,12 @@ async fn a_cancelled_wait_gives_its_seat_back() {
             Either::Right(_) => {}
         }
         let seat = format!("waiters:{}:0", scene.tenant.id);
-        let given_back = async {
-            while scene.stack.ctx.cache.exists(&seat).await.expect("Redis answers") {
-                tokio::task::yield_now().await;
+        let given_back = poll_until(Duration::from_secs(30), "the seat is free", async || {
+            match scene.stack.ctx.cache.exists(&seat).await.expect("Redis answers") {
+                true => Err("taken"),
+                false => Ok(()),
             }
-        };
+        });
         before_a_long_wait(&scene, given_back).await;
     }
 }

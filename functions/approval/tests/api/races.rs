@@ -9,7 +9,7 @@ use serde_json::json;
 use shared::{
     context::Clock,
     http::app,
-    testing::{TestClient, TestStack},
+    testing::{TestClient, TestStack, times},
 };
 
 use crate::{
@@ -39,11 +39,6 @@ impl TwoProcesses {
             scene,
         }
     }
-}
-
-/// How often to do what is done `usually` times; `SOAK=1` asks for ten times as much.
-fn times(usually: usize) -> usize {
-    usually * if soaks() { 10 } else { 1 }
 }
 
 fn soaks() -> bool {

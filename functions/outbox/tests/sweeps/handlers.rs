@@ -1,17 +1,12 @@
 //! What the product's own handlers do.
 
-use std::{
-    io::Write,
-    sync::{Arc, Mutex},
-};
-
 use outbox::{Handlers, Sweep, run_once};
 use serde_json::{Value, json};
 use shared::{
     config::Config,
     data::{Cache, TenantScope},
     journal::outbox::{NewOutboxEvent, enqueue},
-    testing::TestStack,
+    testing::{TestLog, TestStack},
 };
 use uuid::Uuid;
 
@@ -79,36 +74,18 @@ async fn while_redis_is_down_a_ping_waits_and_then_it_is_answered() {
     assert!(stack.ctx.cache.exists(&format!("task:{tenant_id}:{id}")).await.unwrap());
 }
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn the_log_gets_one_line_without_what_people_wrote() {
     let stack = TestStack::start().await;
     let tenant_id = stack.new_tenant().await;
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_writer(move || writer.clone())
-        .finish();
+    let log = TestLog::default();
+    let subscriber = tracing_subscriber::fmt().json().with_writer(log.clone()).finish();
     let event = enqueue_event(&stack, tenant_id, "approval.requested", json!({"reason": "between us"})).await;
     {
         let _guard = tracing::subscriber::set_default(subscriber);
         run_once(&stack.sweeper).await;
     }
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = log.text();
     let told: Vec<Value> = text
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["fields"].clone())

@@ -7,10 +7,11 @@ const PLACEHOLDER: &str = "@@here@@";
 
 /// A place in a body.
 #[derive(Debug, Clone)]
-pub(crate) struct Field {
+pub struct Field {
     /// From the root to it.
     steps: Vec<Step>,
-    pub(crate) schema: Value,
+    /// What may be there, without references.
+    pub schema: Value,
 }
 
 #[derive(Debug, Clone)]
@@ -21,7 +22,7 @@ enum Step {
 
 impl Field {
     /// As an error names it: `tool_call.tool`, `risk_labels[0]`.
-    pub(crate) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         let mut name = String::new();
         for step in &self.steps {
             match step {
@@ -37,7 +38,7 @@ impl Field {
     }
 
     /// The name of the member that it is, unless it is an element.
-    pub(crate) fn member(&self) -> Option<&str> {
+    pub fn member(&self) -> Option<&str> {
         match self.steps.last() {
             Some(Step::Member(member)) => Some(member),
             _ => None,
@@ -45,8 +46,16 @@ impl Field {
     }
 
     /// The text of an allowed body with `malice` in this place, whether or not that leaves it JSON.
-    pub(crate) fn with(&self, body_schema: &Value, malice: &str) -> String {
-        let mut body = sample(body_schema);
+    #[must_use]
+    pub fn with(&self, body_schema: &Value, malice: &str) -> String {
+        self.put(sample(body_schema), body_schema, PLACEHOLDER.into())
+            .to_string()
+            .replace(&format!("\"{PLACEHOLDER}\""), malice)
+    }
+
+    /// A body with `value` in this place, and whatever has to be around it.
+    #[must_use]
+    pub fn put(&self, mut body: Value, body_schema: &Value, value: Value) -> Value {
         let mut schema = alternative(body_schema).clone();
         let mut place = &mut body;
         for step in &self.steps {
@@ -70,12 +79,12 @@ impl Field {
             };
             schema = inner;
         }
-        *place = PLACEHOLDER.into();
-        body.to_string().replace(&format!("\"{PLACEHOLDER}\""), malice)
+        *place = value;
+        body
     }
 
     /// The names of JSON's types that the schema allows here.
-    pub(crate) fn types(&self) -> Vec<&str> {
+    pub fn types(&self) -> Vec<&str> {
         let own = |schema: &'_ Value| -> Vec<String> {
             match &schema["type"] {
                 Value::String(name) => vec![name.clone()],
@@ -95,13 +104,13 @@ impl Field {
     }
 
     /// The schema of what is not null.
-    pub(crate) fn rules(&self) -> &Value {
+    pub fn rules(&self) -> &Value {
         alternative(&self.schema)
     }
 }
 
 /// Every place in a body of this schema, at any depth.
-pub(crate) fn fields(body_schema: &Value) -> Vec<Field> {
+pub fn fields(body_schema: &Value) -> Vec<Field> {
     let mut found = Vec::new();
     collect(alternative(body_schema), &[], &mut found);
     found
@@ -128,7 +137,7 @@ fn collect(schema: &Value, steps: &[Step], found: &mut Vec<Field>) {
 }
 
 /// Every object in a body of this schema that has a fixed set of members: as a place, or `None` for the body itself.
-pub(crate) fn closed_objects(body_schema: &Value) -> Vec<(Option<Field>, Value)> {
+pub fn closed_objects(body_schema: &Value) -> Vec<(Option<Field>, Value)> {
     let root = alternative(body_schema).clone();
     let inner = fields(body_schema).into_iter().map(|field| {
         let rules = field.rules().clone();
@@ -161,8 +170,49 @@ fn member_schema(schema: &Value, member: &str) -> Value {
     alternative(schema).clone()
 }
 
+/// Bodies that the schema allows field by field: with what is required, for each value of what can have but a few; with
+/// each of the rest beside that; and with everything. A route may still refuse one for what its fields are together.
+#[must_use]
+pub fn variants(body_schema: &Value) -> Vec<Value> {
+    let schema = alternative(body_schema);
+    let least = sample(schema);
+    let (Some(required), Some(properties)) = (least.as_object(), schema["properties"].as_object()) else {
+        return vec![least];
+    };
+    let mut bases = vec![least.clone()];
+    for member in required.keys() {
+        for value in alternative(&properties[member])["enum"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .skip(1)
+        {
+            bases.push(with_member(&least, member, value.clone()));
+        }
+    }
+    let rest: Vec<(&String, Value)> = properties
+        .iter()
+        .filter(|(member, _)| !required.contains_key(*member))
+        .map(|(member, schema)| (member, sample(schema)))
+        .collect();
+    let beside = bases.iter().flat_map(|base| {
+        rest.iter()
+            .map(|(member, value)| with_member(base, member, value.clone()))
+    });
+    let everything = rest.iter().fold(least.clone(), |body, (member, value)| {
+        with_member(&body, member, value.clone())
+    });
+    bases.iter().cloned().chain(beside).chain([everything]).collect()
+}
+
+fn with_member(body: &Value, member: &str, value: Value) -> Value {
+    let mut body = body.clone();
+    body[member] = value;
+    body
+}
+
 /// A value that the schema allows, with nothing that is not required.
-pub(crate) fn sample(schema: &Value) -> Value {
+pub fn sample(schema: &Value) -> Value {
     let schema = alternative(schema);
     if let Some(first) = schema["enum"].get(0) {
         return first.clone();

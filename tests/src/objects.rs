@@ -1,0 +1,109 @@
+//! Objects of every kind in a tenant, made through the product, for tests over all routes.
+#![expect(clippy::missing_panics_doc, reason = "a test that cannot set itself up has failed")]
+
+use serde_json::{Value, json};
+use shared::testing::{TestClient, TestStack, TestTenant};
+use uuid::Uuid;
+
+use crate::routes::Route;
+
+/// One of each kind.
+#[derive(Debug)]
+pub struct Objects {
+    /// A pending request of the tenant's agent.
+    pub approval: Uuid,
+    /// The token of that request.
+    pub token: String,
+    /// An event that the agent recorded.
+    pub audit_event: Uuid,
+    /// How the agent called that event.
+    pub audit_request_id: String,
+    /// An approver without a key.
+    pub user: Uuid,
+    /// An agent's key that nobody uses.
+    pub api_key: Uuid,
+    /// A task of the agent's.
+    pub task: Uuid,
+    /// The tenant itself.
+    pub tenant: Uuid,
+    /// Another tenant, which has no people.
+    pub empty_tenant: Uuid,
+}
+
+fn id(body: &Value) -> Uuid {
+    body.as_str().and_then(|id| id.parse().ok()).expect("an id")
+}
+
+impl Objects {
+    /// Makes them.
+    pub async fn make(stack: &TestStack, client: &TestClient, tenant: &TestTenant) -> Self {
+        let unique = stack.ctx.ids.next();
+        let post = async |key, path: &str, body: Value, status: u16| client.post(key, path, body).await.expect(status);
+        let call = json!({ "tool": "deploy", "arguments": {} });
+        let approval = json!({ "tool_call": call, "reason": "one of each" });
+        let approval = post(&tenant.agent, "/api/v1/approvals", approval, 201).await;
+        let audit_request_id = format!("recorded-{unique}");
+        let caller_id = tenant.agent.principal.trim_start_matches("agent:");
+        let event =
+            json!({ "request_id": audit_request_id, "caller_id": caller_id, "tool": "deploy", "arguments": {} });
+        let event = post(&tenant.agent, "/api/v1/audit/events", event, 202).await;
+        let user = json!({ "email": format!("{unique}@example.com"), "name": "Spare", "role": "approver" });
+        let user = post(&tenant.admin, "/api/v1/users", user, 201).await;
+        let api_key = json!({ "role": "agent", "caller_id": format!("spare-{unique}") });
+        let api_key = post(&tenant.admin, "/api/v1/api-keys", api_key, 201).await;
+        let task = post(&tenant.agent, "/api/v1/tasks/ping", json!({}), 202).await;
+        let empty_tenant = client
+            .request("POST", "/api/v1/tenants")
+            .bearer(stack.operator())
+            .json(&json!({ "name": "Empty" }))
+            .send()
+            .await
+            .expect(201);
+        Self {
+            approval: id(&approval["id"]),
+            token: approval["token"].as_str().expect("a token").to_owned(),
+            audit_event: id(&event["events"][0]["event_id"]),
+            audit_request_id,
+            user: id(&user["id"]),
+            api_key: id(&api_key["id"]),
+            task: id(&task["id"]),
+            tenant: tenant.id,
+            empty_tenant: id(&empty_tenant["id"]),
+        }
+    }
+
+    /// Those in the tenant, and itself.
+    #[must_use]
+    pub fn ids(&self) -> [Uuid; 6] {
+        [
+            self.approval,
+            self.audit_event,
+            self.user,
+            self.api_key,
+            self.task,
+            self.tenant,
+        ]
+    }
+
+    /// The route's path, with the object of its kind in it if it names one.
+    #[must_use]
+    pub fn in_path(&self, route: &Route) -> String {
+        if route.in_path.is_none() {
+            return route.path.clone();
+        }
+        let kinds = [
+            ("/api/v1/approvals/{id}", self.approval),
+            ("/api/v1/audit/events/{id}", self.audit_event),
+            ("/api/v1/users/{id}", self.user),
+            ("/api/v1/api-keys/{id}", self.api_key),
+            ("/api/v1/tasks/{id}", self.task),
+            ("/api/v1/tenants/{id}/bootstrap", self.empty_tenant),
+            ("/api/v1/tenants/{id}", self.tenant),
+        ];
+        let (_, id) = kinds
+            .into_iter()
+            .find(|(prefix, _)| route.path.starts_with(prefix))
+            .unwrap_or_else(|| panic!("{}: say which object stands in this path", route.path));
+        route.at(&id.to_string())
+    }
+}
