@@ -75,7 +75,8 @@ async fn sixteen_clients_at_once_write_one_history() {
     for _ in 0..CLIENTS {
         people.push(TestKey::of_user(&scene.scene.stack, scene.scene.tenant.id, "approver", &[]).await);
     }
-    let random = Random::from_seed(16);
+    let seed = std::env::var("SOAK_SEED").map_or(16, |seed| seed.parse().expect("SOAK_SEED is a number"));
+    let random = Random::from_seed(seed);
     let (mut rounds, mut sum) = (0, Count::default());
     let mut ends: BTreeMap<(&str, String), usize> = BTreeMap::new();
     for _ in 0..times(1) {
@@ -114,7 +115,7 @@ async fn sixteen_clients_at_once_write_one_history() {
         }
     }
     println!(
-        "{CLIENTS} clients at once: {rounds} rounds; of the {} who pressed {sum:?}; ended {ends:?}",
+        "{CLIENTS} clients at once, SOAK_SEED={seed}: {rounds} rounds; of the {} who pressed {sum:?}; ended {ends:?}",
         rounds * CLIENTS
     );
 }
