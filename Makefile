@@ -21,7 +21,7 @@ test: ## Run every check that CI runs, on private servers
 coverage: ## Say how much of the product's code the tests execute; fails below 85 %
 	@exec nice scripts/coverage.sh
 
-soak: ## Run the heavy tests at length: races, and thousands of requests while servers fail and processes die
+soak: ## Run the heavy tests at length: races, faults, Schemathesis and libFuzzer, with other chances each time
 	@exec scripts/soak.sh
 
 sqlx: ## Regenerate .sqlx after a query or a migration has changed

@@ -1,8 +1,15 @@
 #!/usr/bin/env bash
-# `make coverage`: how much of the product's code the tests and the live run execute, a line for each file, and the total.
+# How much of the product's code the tests and the live run execute: a line for each file, and the total.
 #
-#     scripts/coverage.sh          fails below 85 % of the lines
-#     scripts/coverage.sh show     the lines that nothing executed, too
+#     scripts/coverage.sh                   measures all of it, reports, and fails below 85 % of the lines (`make coverage`)
+#     scripts/coverage.sh show              the lines that nothing executed, too
+#
+# and its parts, for scripts/verify.sh, whose own tests are the measured ones:
+#
+#     scripts/coverage.sh tools             finds LLVM's tools or brings them; exits with 77, and the reason, where it cannot
+#     scripts/coverage.sh begin             forgets what was counted before
+#     scripts/coverage.sh run <command …>   runs the command; what it builds of the workspace is instrumented
+#     scripts/coverage.sh report [show]     what was counted since
 #
 # The compiler instruments, LLVM's own tools read. They must be at least as new as the compiler's LLVM; where the machine has
 # none, Debian's packages are unpacked into .local/ (nothing is installed).
@@ -15,10 +22,6 @@ if [[ ${1:-} == */rustc || ${1:-} == rustc ]]; then
 fi
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-if [[ -z ${TEST_DATABASE_URL:-} ]]; then
-    exec scripts/test.py scripts/coverage.sh "$@"
-fi
-
 least=85
 profiles=$PWD/.local/coverage
 
@@ -37,55 +40,98 @@ tool() {
     done
     return 1
 }
+have_tools() { tool llvm-cov >/dev/null && tool llvm-profdata >/dev/null; }
 
-if ! tool llvm-cov >/dev/null || ! tool llvm-profdata >/dev/null; then
-    if ! command -v apt-get >/dev/null; then
-        echo "error: llvm-cov $major was not found; run \`rustup component add llvm-tools\` and run this again." >&2
-        exit 1
-    fi
-    mkdir -p "$unpacked"
+bring_tools() {
+    local draft=$unpacked.new
+    rm -rf "$draft"
+    mkdir -p "$draft"
     (
-        cd "$unpacked"
-        apt-get download -q "llvm-$major" "libllvm$major"
+        cd "$draft"
+        # The lists of a fresh machine are empty or old; bringing them up to date is root's alone, and may not be needed.
+        apt-get download -q "llvm-$major" "libllvm$major" 2>/dev/null || {
+            apt-get update -qq && apt-get download -q "llvm-$major" "libllvm$major"
+        }
         for package in ./*.deb; do dpkg-deb -x "$package" .; done
         rm ./*.deb
-    )
-fi
-profdata=$(tool llvm-profdata)
-cov=$(tool llvm-cov)
+    ) || return 1
+    rm -rf "$unpacked"
+    mv "$draft" "$unpacked"
+}
 
-rm -rf "$profiles"
-mkdir -p "$profiles"
-# The counters of a process that is killed are lost, as the functions' are when the emulator ends them. So they live in a
-# file from the first on (%c), one for all processes of a program (%m).
-export LLVM_PROFILE_FILE=$profiles/%m%c.profraw
-RUSTC_WORKSPACE_WRAPPER=$PWD/scripts/coverage.sh
-export RUSTC_WORKSPACE_WRAPPER
+tools() {
+    if have_tools; then
+        return
+    fi
+    if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
+        echo "fetching Debian's llvm-$major into .local/"
+        if bring_tools && have_tools; then
+            return
+        fi
+    fi
+    echo "coverage cannot be measured here: neither rustup's llvm-tools nor Debian's llvm-$major could be had." >&2
+    return 77
+}
 
-cargo build --workspace --bins --locked
-scripts/e2e.sh
-failed=0
-cargo test --workspace --locked --no-fail-fast || failed=1
+begin() {
+    rm -rf "$profiles"
+    mkdir -p "$profiles"
+}
 
-mapfile -t tests < <(cargo test --workspace --locked --no-run --message-format=json 2>/dev/null |
-    python3 -c 'import json, sys
+run() {
+    # The counters of a process that is killed are lost, as the functions' are when the emulator ends them. So they live in a
+    # file from the first on (%c), one for all processes of a program (%m).
+    LLVM_PROFILE_FILE=$profiles/%m%c.profraw RUSTC_WORKSPACE_WRAPPER=$PWD/scripts/coverage.sh "$@"
+}
+
+# Every program whose counts there may be, with the code that they count.
+programs() {
+    run cargo test --workspace --locked --no-run --message-format=json 2>/dev/null | python3 -c '
+import json, sys
 for line in sys.stdin:
     message = json.loads(line)
     if message.get("executable"):
-        print(message["executable"])')
-objects=()
-for program in "${tests[@]}" "${CARGO_TARGET_DIR:-target}"/debug/{countersign,health,tenant,audit,approval,outbox}; do
-    objects+=(--object "$program")
-done
-find "$profiles" -name '*.profraw' >"$profiles/list"
-llvm "$profdata" merge --sparse --failure-mode=all --input-files "$profiles/list" --output "$profiles/all.profdata"
+        print(message["executable"])'
+}
 
-# The product's own lines: what only tests are made of is left out, and so are the tests inside the files.
-of_tests='/(tests|testing|target|registry|rustc)/|/tests\.rs$|/examples\.rs$'
-llvm "$cov" export --format=lcov --instr-profile "$profiles/all.profdata" --ignore-filename-regex "$of_tests" "${objects[@]}" \
-    >"$profiles/lcov.info"
-python3 scripts/coverage_report.py "$profiles/lcov.info" "$least" "$@"
-if ((failed)); then
-    echo 'error: tests failed (above), so fewer lines may have been executed than could be.' >&2
-    exit 1
-fi
+report() {
+    local program programs=() objects=()
+    mapfile -t programs < <(programs)
+    for program in "${programs[@]}"; do
+        objects+=(--object "$program")
+    done
+    find "$profiles" -name '*.profraw' >"$profiles/list"
+    llvm "$(tool llvm-profdata)" merge --sparse --failure-mode=all --input-files "$profiles/list" --output "$profiles/all.profdata"
+
+    # The product's own lines: what only tests are made of is left out, and so are the tests inside the files.
+    local of_tests='/(tests|testing|target|registry|rustc)/|/tests\.rs$|/examples\.rs$'
+    llvm "$(tool llvm-cov)" export --format=lcov --instr-profile "$profiles/all.profdata" \
+        --ignore-filename-regex "$of_tests" "${objects[@]}" >"$profiles/lcov.info"
+    python3 scripts/coverage_report.py "$profiles/lcov.info" "$least" "$@"
+}
+
+everything() {
+    if [[ -z ${TEST_DATABASE_URL:-} ]]; then
+        exec scripts/test.py scripts/coverage.sh "$@"
+    fi
+    local failed=0
+    tools || exit
+    begin
+    run cargo build --workspace --bins --locked
+    run scripts/e2e.sh
+    run cargo test --workspace --locked --no-fail-fast || failed=1
+    report "$@"
+    if ((failed)); then
+        echo 'error: tests failed (above), so fewer lines may have been executed than could be.' >&2
+        exit 1
+    fi
+}
+
+case ${1:-} in
+    tools | begin | run | report) "$@" ;;
+    '' | show) everything "$@" ;;
+    *)
+        echo 'usage: scripts/coverage.sh [show | tools | begin | run <command …> | report [show]]' >&2
+        exit 2
+        ;;
+esac

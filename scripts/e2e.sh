@@ -3,7 +3,8 @@
 #
 #     scripts/e2e.sh                    every check in scripts/e2e/
 #     scripts/e2e.sh some command …     that command instead, with the same stack around it
-#     LOG_LEVEL=trace scripts/e2e.sh    with the functions saying all they can, for the search for leaks
+#
+# The functions say all they can, for the search for leaks; LOG_LEVEL=info keeps them as quiet as usual.
 #
 # COUNTERSIGN_URL, the seeded keys and cargo-lambda are in the environment of what runs.
 set -euo pipefail

@@ -2,6 +2,7 @@
 # libFuzzer over every target in fuzz/, for so many seconds each.
 #
 #     scripts/fuzz.sh [seconds] [target …]     60 seconds and every target when not said
+#     FUZZ_SEED=2 …                            other inputs; 1 when not said
 #
 # The coverage counters that libFuzzer is led by come from the compiler, on the stable toolchain too, so neither a nightly
 # one nor cargo-fuzz is needed. What is needed is a C++ compiler, for libFuzzer itself: without one it exits with 77.
@@ -37,7 +38,7 @@ for target in "${targets[@]}"; do
     # A worker of libFuzzer has the whole process to itself, and a panic ends it: the input is then in artifacts.
     "$CARGO_TARGET_DIR/$host/release/$target" "fuzz/found/$target" "fuzz/corpus/$target" \
         "-artifact_prefix=fuzz/artifacts/$target/" "-max_total_time=$seconds" -timeout=10 -rss_limit_mb=2048 \
-        -max_len=8192 -seed=1 -print_final_stats=1 -verbosity=0 || code=$?
+        -max_len=8192 "-seed=${FUZZ_SEED:-1}" -print_final_stats=1 -verbosity=0 || code=$?
     if [[ $code -ne 0 ]]; then
         echo "fuzz: $target broke (exit $code); the input is in fuzz/artifacts/$target/" >&2
         exit 1

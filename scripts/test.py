@@ -30,6 +30,9 @@ FOREIGN = {
     "AWS_SESSION_TOKEN",
 }
 
+#: No more than a warning, because a machine may be slower than CI's.
+LONGEST_SECONDS = 30 * 60
+
 
 def main() -> int:
     command = sys.argv[1:] or [str(ROOT / "scripts" / "verify.sh")]
@@ -46,11 +49,15 @@ def main() -> int:
         found = servers.for_tests(home, os.environ.get("COUNTERSIGN_SERVERS") or None, supervisor, progress)
         port = ports.steady(home.path / "ports.json", "aws")
         found["TEST_AWS_ENDPOINT_URL"] = aws.start(home, packages, supervisor, port)
+        # Where the servers' logs are, and where the tests' own output goes, for the search for leaks.
+        found["TEST_LOGS"] = str(home.path / "logs")
         progress.line("aws", f"MiniStack on {ports.LOOPBACK}:{port}")
         own = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         environment = {**with_packages(own), **aws.DUMMY_CREDENTIALS, **found}
         code = supervisor.call(command, cwd=ROOT, env=environment)
         tell(f"{minutes(progress.elapsed())} in all")
+        if progress.elapsed() > LONGEST_SECONDS:
+            tell(f"warning: CI is meant to stay under {minutes(LONGEST_SECONDS)}, from a fresh clone on two cores")
         return code
     except Stop as stop:
         tell("\nstopping")

@@ -29,6 +29,8 @@ class Run:
     def __init__(self) -> None:
         self.needles: list[Needle] = []
         self.requests = 0
+        #: The id of every request that a function answered.
+        self.request_ids: list[str] = []
 
     def secret(self, name: str, value: str) -> str:
         """Notes a secret and returns it."""
@@ -55,6 +57,9 @@ class Run:
         finally:
             connection.close()
         self.requests += 1
+        # The emulator answers some odd requests by itself, without one.
+        if request_id := response.getheader("x-request-id"):
+            self.request_ids.append(request_id)
         return response.status, json.loads(answer) if answer.startswith((b"{", b"[")) else answer
 
     def must(self, status: int, method: str, path: str, **how):

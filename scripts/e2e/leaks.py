@@ -7,9 +7,12 @@ secret of the run as it is, in URLs, in JSON, in base64 and in hex, and whatever
 from __future__ import annotations
 
 import base64
+import json
 import os
 import secrets
 import sys
+import tempfile
+import time
 import urllib.parse
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from stack.needles import Needle, database_content, redis_content, search
 from stack.settings import for_database, parse_dotenv
 
 OPERATOR = os.environ["ADMIN_API_KEY"]
+LOG = Path(os.environ["COUNTERSIGN_FUNCTIONS_LOG"])
 
 
 def main() -> int:
@@ -31,14 +35,15 @@ def main() -> int:
     names_and_ids(run, stage)
     of_the_stack(run)
 
+    lines = logged(run)
+    self_test()
     places = look()
-    self_test(run)
     finds = search(run.needles, places)
     assert not finds, "secrets were left behind:\n" + "\n".join(map(str, finds))
     spellings = sum(len(list(needle.spellings())) for needle in run.needles)
     sizes = ", ".join(f"{place} {len(content):,}" for place, content in places.items())
     print(f"{run.requests} requests; {len(run.needles)} secrets in {spellings} spellings, and three forms, are nowhere in:")
-    print(f"{sizes} bytes")
+    print(f"{sizes} bytes, with a line in the log for each of {lines} requests of this run")
     return 0
 
 
@@ -228,10 +233,32 @@ def of_the_stack(run: Run) -> None:
             run.key(name, value)
 
 
-def look() -> dict[str, bytes]:
+def logged(run: Run) -> int:
+    """Waits for the line of every request of this run: only then is this the run's log, and all of it. Returns their number."""
+    # A caller's own id that is a secret is masked in there.
+    secret = {needle.secret for needle in run.needles}
+    wanted = {request_id for request_id in run.request_ids if request_id not in secret}
+    assert len(wanted) > run.requests * 0.9, f"only {len(wanted)} of {run.requests} requests were answered by a function"
+    until = time.monotonic() + 30
+    while missing := wanted - request_lines(LOG.read_bytes()):
+        assert time.monotonic() < until, f"{len(missing)} of {len(wanted)} requests left no line in {LOG}, such as {min(missing)}"
+        time.sleep(0.1)
+    return len(wanted)
+
+
+def request_lines(log: bytes) -> set[str]:
+    """The ids in the canonical lines; between them stand the emulator's own lines, which are no JSON."""
+    found = set()
+    for line in log.splitlines():
+        if b'"target":"request"' in line and line.startswith(b"{"):
+            found.add(json.loads(line)["request_id"])
+    return found
+
+
+def look(log: Path = LOG) -> dict[str, bytes]:
     """Everything the run has left behind."""
     return {
-        "the log": Path(os.environ["COUNTERSIGN_FUNCTIONS_LOG"]).read_bytes(),
+        "the log": log.read_bytes(),
         "Redis": redis_content(os.environ["REDIS_URL"]),
         "the database": database_content(database()),
     }
@@ -243,23 +270,28 @@ def database() -> str:
     return for_database(os.environ["TEST_DATABASE_URL"], name)
 
 
-def self_test(run: Run) -> None:
+def self_test() -> None:
     """Plants a secret of its own in every place and every spelling: a search that misses one proves nothing."""
     planted = Needle("a planted secret", secrets.token_urlsafe(24) + "/+ \"")
     key, table = f"planted:{secrets.token_hex(8)}", f"planted_{secrets.token_hex(8)}"
-    for spelling in planted.spellings():
-        text = spelling.decode().replace("'", "''")
-        with resp.Connection(os.environ["REDIS_URL"]) as redis, sql.Connection(database()) as postgres:
-            redis.call("HSET", key, "field", spelling)
-            postgres.query(f"CREATE TABLE {table} (number int, bytes bytea); INSERT INTO {table} VALUES (1, convert_to('{text}', 'UTF8'))")
-            try:
-                places = look()
-            finally:
-                redis.call("DEL", key)
-                postgres.query(f"DROP TABLE {table}")
-        places["the log"] += b'{"level":"INFO","message":"' + spelling + b'"}\n'
-        found = {find.place for find in search([planted], places) if find.name == planted.name}
-        assert found == set(places), f"the search missed {spelling!r} in {set(places) - found}"
+    with tempfile.TemporaryDirectory() as folder:
+        # The functions go on writing to their own.
+        copy = Path(folder) / LOG.name
+        for spelling in planted.spellings():
+            text = spelling.decode().replace("'", "''")
+            copy.write_bytes(LOG.read_bytes())
+            with open(copy, "ab") as log:
+                log.write(b'{"level":"INFO","message":"' + spelling + b'"}\n')
+            with resp.Connection(os.environ["REDIS_URL"]) as redis, sql.Connection(database()) as postgres:
+                redis.call("HSET", key, "field", spelling)
+                postgres.query(f"CREATE TABLE {table} (number int, bytes bytea); INSERT INTO {table} VALUES (1, convert_to('{text}', 'UTF8'))")
+                try:
+                    places = look(copy)
+                finally:
+                    redis.call("DEL", key)
+                    postgres.query(f"DROP TABLE {table}")
+            found = {find.place for find in search([planted], places) if find.name == planted.name}
+            assert found == set(places), f"the search missed {spelling!r} in {set(places) - found}"
 
 
 if __name__ == "__main__":

@@ -89,9 +89,13 @@ def _around(content: bytes, at: int, length: int) -> str:
 
 
 def redis_content(url: str) -> bytes:
-    """Every key and value of a Redis."""
+    """Every key and value of every database of a Redis."""
     with resp.Connection(url) as connection:
-        return b"\n".join(part for pair in connection.everything() for part in pair)
+        parts = []
+        for database in connection.databases():
+            connection.call("SELECT", database)
+            parts += (part for pair in connection.everything() for part in pair)
+        return b"\n".join(parts)
 
 
 def database_content(url: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
@@ -49,8 +50,13 @@ class Connection:
         self._socket.sendall(message)
         return self._answer()
 
+    def databases(self) -> list[int]:
+        """The numbers of the databases that hold anything."""
+        keyspace = self.call("INFO", "keyspace").decode()
+        return sorted(int(number) for number in re.findall(r"^db(\d+):", keyspace, re.MULTILINE))
+
     def everything(self) -> Iterator[tuple[bytes, bytes]]:
-        """Every key with the whole of its value, whatever its type; keys that expire meanwhile are left out."""
+        """Every key of the selected database with the whole of its value, whatever its type; keys that expire meanwhile are left out."""
         cursor, seen = b"0", set()
         while True:
             cursor, keys = self.call("SCAN", cursor, "COUNT", 1000)

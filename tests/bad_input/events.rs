@@ -164,7 +164,7 @@ async fn what_is_no_request_of_an_http_api_is_400() {
 #[tokio::test]
 async fn what_cannot_be_decoded_is_400_and_changes_nothing() {
     let stage = Stage::set().await;
-    let before = stage.snapshot().await;
+    let before = stage.stack.snapshot().await;
     let mut count = 0;
     for route in routes() {
         let sent = stage.allowed(&route, route.at(NOTHING)).await;
@@ -178,7 +178,7 @@ async fn what_cannot_be_decoded_is_400_and_changes_nothing() {
             count += 1;
         }
     }
-    assert_eq!(stage.snapshot().await, before);
+    assert_eq!(stage.stack.snapshot().await, before);
     println!("{count} events that cannot be decoded, each refused");
     is_still_served(&stage).await;
 }

@@ -1,6 +1,6 @@
 //! `countersign approve` and `countersign deny`.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, BufRead, IsTerminal as _, Write};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -109,11 +109,15 @@ fn is_confirmed(verb: &str) -> Result<bool, Failure> {
             "there is no terminal to ask at; to {verb} all the same, add --yes"
         )));
     }
-    let mut question = std::io::stderr().lock();
+    Ok(ask(verb, &mut input.lock(), &mut std::io::stderr().lock())?)
+}
+
+/// Only a plain yes is one.
+fn ask(verb: &str, person: &mut impl BufRead, question: &mut impl Write) -> io::Result<bool> {
     write!(question, "\nDo you {verb} this? [y/N] ")?;
     question.flush()?;
     let mut reply = String::new();
-    input.lock().read_line(&mut reply)?;
+    person.read_line(&mut reply)?;
     Ok(matches!(reply.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
@@ -135,5 +139,24 @@ mod tests {
         vote.note = Some("fine".to_owned());
         vote.display_hash = Some("ff".to_owned());
         assert_eq!(vote.body(&shown), json!({"display_hash": "ff", "note": "fine"}));
+    }
+
+    #[test]
+    fn only_a_plain_yes_sends_the_vote() {
+        for (reply, meant) in [
+            ("y\n", true),
+            (" YES \r\n", true),
+            ("yes", true),
+            ("\n", false),
+            ("", false),
+            ("n\n", false),
+            ("yes please\n", false),
+            ("no\nyes\n", false),
+        ] {
+            let mut question = Vec::new();
+            let answer = ask("deny", &mut reply.as_bytes(), &mut question).expect("it can be asked");
+            assert_eq!(answer, meant, "{reply:?}");
+            assert_eq!(question, b"\nDo you deny this? [y/N] ");
+        }
     }
 }

@@ -207,8 +207,11 @@ impl<T: Send + 'static> Service<T> {
 impl<T> Drop for Service<T> {
     fn drop(&mut self) {
         drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        if let Some(ended) = self.thread.take().map(thread::JoinHandle::join)
+            && !thread::panicking()
+        {
+            // What it drops there, its database among it, has an opinion on what the test left behind.
+            ended.expect("the functions ended in order");
         }
     }
 }

@@ -3,7 +3,12 @@
 //! Putting `.env` into the process environment would be unsound beside other threads, and would hand its secrets to every
 //! child process.
 
-use std::{collections::HashMap, env, fmt, fs, path::Path, sync::Arc};
+use std::{
+    collections::HashMap,
+    env, fmt, fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::reader::ConfigError;
 
@@ -20,19 +25,8 @@ impl Environment {
     /// Reads `.env`, if there is one. The process environment itself is read at each [`get`](Self::get).
     #[must_use]
     pub fn load() -> Self {
-        let found = env::current_dir().ok().and_then(|directory| {
-            directory
-                .ancestors()
-                .map(|above| above.join(FILE_NAME))
-                .find(|path| path.is_file())
-        });
-        match found {
-            Some(path) => Self::from_file(&path),
-            None => Self {
-                from_file: Arc::default(),
-                mistakes: Arc::default(),
-            },
-        }
+        let nearest = env::current_dir().ok().and_then(|directory| nearest_file(&directory));
+        nearest.map_or_else(|| Self::parse(""), |path| Self::from_file(&path))
     }
 
     fn from_file(path: &Path) -> Self {
@@ -100,9 +94,41 @@ impl fmt::Debug for Environment {
     }
 }
 
+/// The file of the directory, or of the nearest one above it.
+fn nearest_file(directory: &Path) -> Option<PathBuf> {
+    directory
+        .ancestors()
+        .map(|above| above.join(FILE_NAME))
+        .find(|path| path.is_file())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_nearest_file_at_or_above_the_directory_is_read() {
+        let top = env::temp_dir().join(format!("countersign-environment-{}", std::process::id()));
+        let below = top.join("a/b");
+        fs::create_dir_all(&below).expect("directories");
+        // A directory of that name is none.
+        fs::create_dir_all(below.join(FILE_NAME)).expect("a directory");
+        fs::write(top.join(FILE_NAME), "A=top\n").expect("written");
+        assert_eq!(nearest_file(&below), Some(top.join(FILE_NAME)));
+        fs::write(top.join("a").join(FILE_NAME), "A=nearer\n").expect("written");
+        let nearest = nearest_file(&below).expect("found");
+        let environment = Environment::from_file(&nearest);
+        assert_eq!(environment.get_behind("A", |_| None).as_deref(), Some("nearer"));
+
+        fs::write(&nearest, b"A=hunter2\xff\n").expect("written");
+        let environment = Environment::from_file(&nearest);
+        fs::remove_dir_all(&top).expect("removed");
+        let mistakes: Vec<String> = environment.mistakes().iter().map(ToString::to_string).collect();
+        assert_eq!(mistakes, [".env: expected a readable UTF-8 file (invalid data)"]);
+        assert_eq!(environment.get_behind("A", |_| None), None);
+        let gone = Environment::from_file(&nearest);
+        assert_eq!(gone.mistakes().len(), 1, "a file that went meanwhile is named");
+    }
 
     #[test]
     fn the_process_environment_wins_over_the_file() {

@@ -76,6 +76,8 @@ fn mask(value: &mut Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::{io::Write as _, sync::Mutex};
+
     use serde_json::json;
 
     use super::*;
@@ -153,5 +155,40 @@ mod tests {
     fn what_is_no_json_is_masked_as_text() {
         let secret = &secrets()[0];
         assert_eq!(masked(&format!("not JSON: {secret}")), format!("not JSON: {MASK}"));
+    }
+
+    /// Keeps what it was given until it is flushed.
+    #[derive(Default)]
+    struct Held {
+        kept: Vec<u8>,
+        flushed: Vec<u8>,
+    }
+
+    impl io::Write for Held {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            // A pipe that is nearly full takes a part.
+            let taken = bytes.len().min(7);
+            self.kept.extend_from_slice(&bytes[..taken]);
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.flushed.append(&mut self.kept);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_writer_masks_whole_lines_and_passes_a_flush_on() {
+        let masking = Masking(Mutex::new(Held::default()));
+        let line = format!("{{\"message\":\"the key {} leaked\"}}\n", secrets()[0]);
+        let written = masking.make_writer().write(line.as_bytes()).expect("written");
+        assert_eq!(written, line.len(), "the whole line is taken, whatever became of it");
+        masking.make_writer().flush().expect("flushed");
+        let held = masking.0.lock().expect("not poisoned");
+        assert_eq!(
+            String::from_utf8_lossy(&held.flushed),
+            "{\"message\":\"the key *** leaked\"}\n"
+        );
     }
 }

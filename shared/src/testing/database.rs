@@ -9,6 +9,7 @@ use sqlx::{
 };
 use uuid::Uuid;
 
+use super::{leftovers, stack::OPERATOR};
 use crate::data::MIGRATOR;
 
 /// Roles that connect, all with the same password: the cluster belongs to the tests alone.
@@ -20,7 +21,7 @@ const LOGINS: [&str; 4] = [
 ];
 const PASSWORD: &str = "countersign-tests";
 
-/// One test's own database; dropped with it.
+/// One test's own database; dropped with it. A credential that the test has left in it fails the test.
 pub struct TestDatabase {
     name: String,
     server: PgConnectOptions,
@@ -106,19 +107,45 @@ impl Drop for TestDatabase {
         }
         let (server, name) = (self.server.clone(), self.name.clone());
         // A thread with a runtime of its own, since the test's is already inside a block_on.
-        let dropped = std::thread::spawn(move || {
+        let ended = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .expect("a runtime");
-            runtime.block_on(async {
-                let mut connection = server.connect().await.expect("the test Postgres answers");
-                run(&mut connection, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-            });
-        });
-        // A test that stopped its server on purpose leaves its database behind; the next `make test` starts afresh.
-        let _ = dropped.join();
+            runtime.block_on(end(&server, &name))
+        })
+        .join();
+        // A second panic would abort, and hide the first.
+        if std::thread::panicking() {
+            return;
+        }
+        let left = ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        assert!(
+            left.is_empty(),
+            "the test left credentials in its database:\n{}",
+            left.join("\n")
+        );
     }
+}
+
+/// Drops a database, and says which credentials stood in it.
+async fn end(server: &PgConnectOptions, name: &str) -> Vec<String> {
+    // A test that stopped its server on purpose leaves its database behind; the next `make test` starts afresh.
+    let Ok(mut connection) = server.connect().await else {
+        return Vec::new();
+    };
+    let exists = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+        .bind(name)
+        .fetch_one(&mut connection)
+        .await
+        .expect("the catalogue answers");
+    let left = if exists {
+        leftovers::credentials(server, name, &[OPERATOR, PASSWORD]).await
+    } else {
+        Vec::new()
+    };
+    run(&mut connection, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+    left
 }
 
 fn server() -> PgConnectOptions {

@@ -1,7 +1,8 @@
 //! What tests need of the real servers: a database of their own, seeded tenants, a clock they own, a client of a
 //! router, a proxy that fails on command, and waits with an end. Only under the feature `testing`, which no deployed binary enables.
 //!
-//! Every test that starts a stack gets its own database, copied from a migrated template, and drops it at its end.
+//! Every test that starts a stack gets its own database, copied from a migrated template, and drops it at its end, when it
+//! has been looked through for credentials.
 #![expect(
     clippy::expect_used,
     clippy::missing_panics_doc,
@@ -13,6 +14,7 @@ mod clock;
 mod database;
 mod events;
 mod fault_proxy;
+mod leftovers;
 mod log;
 mod proxied;
 mod snapshot;

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The operator's credential in every test.
-const OPERATOR: &str = "operator-credential-of-the-tests";
+pub(super) const OPERATOR: &str = "operator-credential-of-the-tests";
 
 /// Everything one test needs.
 pub struct TestStack {

@@ -65,6 +65,8 @@ impl Environment {
         let log = open(&self.log);
         let child = Command::new(&self.program.executable)
             .env_clear()
+            // Where an instrumented build leaves its counts; nothing reads it otherwise.
+            .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)))
             .envs(self.program.settings.iter().map(|(name, value)| (name, value)))
             .env("AWS_LAMBDA_FUNCTION_NAME", &self.function)
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")

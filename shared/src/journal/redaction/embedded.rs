@@ -95,3 +95,53 @@ impl<'de> Visitor<'de> for Reader {
         Ok(Value::Object(object))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_json_is_read_as_every_reader_would() {
+        for value in [
+            json!({}),
+            json!([]),
+            json!([true, false, null, "text", 0, -1, 1.5, u64::MAX, i64::MIN]),
+            json!({"a": [{"b": {"c": [1, [2]]}}], "d": ""}),
+        ] {
+            let text = format!(" {value}\n");
+            assert!(
+                matches!(Embedded::parse(&text), Embedded::Json(read) if read == value),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn equal_keys_of_one_object_are_told_apart_from_those_of_two() {
+        for text in [
+            r#"{"a": 1, "a": 1}"#,
+            r#"{"a": 1, "\u0061": 2}"#,
+            r#"[0, {"deep": [{"a": null, "b": true, "a": -1}]}, 2.5]"#,
+        ] {
+            assert!(matches!(Embedded::parse(text), Embedded::Ambiguous), "{text}");
+        }
+        let apart = r#"{"a": {"a": 1}, "b": [{"a": 1}, {"a": 1}]}"#;
+        assert!(matches!(Embedded::parse(apart), Embedded::Json(_)));
+    }
+
+    #[test]
+    fn what_breaks_off_is_text_whatever_it_repeats() {
+        for text in [
+            "",
+            "{",
+            r#"{"a": 1, "a": 2"#,
+            r#"{"a": 1} and more"#,
+            "[1, 2,]",
+            "{a: 1}",
+        ] {
+            assert!(matches!(Embedded::parse(text), Embedded::Text), "{text}");
+        }
+    }
+}

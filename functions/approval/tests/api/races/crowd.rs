@@ -114,7 +114,7 @@ async fn sixteen_clients_at_once_write_one_history() {
         }
     }
     println!(
-        "{CLIENTS} clients at once: {rounds} rounds; of the {} who pressed {sum:?}; ended {ends:?}",
+        "{CLIENTS} clients at once, SOAK_SEED={seed}: {rounds} rounds; of the {} who pressed {sum:?}; ended {ends:?}",
         rounds * CLIENTS
     );
 }
