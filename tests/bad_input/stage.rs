@@ -37,7 +37,7 @@ impl Stage {
 
     /// A request for this route by somebody who may make it.
     pub(crate) async fn allowed(&self, route: &Route, target: impl Into<String>) -> Sent {
-        let sent = Sent::new(&route.method, target);
+        let sent = Sent::new(route.method, target);
         match route.access {
             Access::Public => sent,
             Access::Operator => sent.header("authorization", format!("Bearer {}", self.stack.operator())),
@@ -49,7 +49,7 @@ impl Stage {
     async fn key_for(&self, route: &Route) -> &TestKey {
         for (_, key) in self.tenant.keys() {
             // Roles come before what was sent, so that an unheard-of parameter asks about the role alone.
-            let asking = as_key(Sent::new(&route.method, route.at(NOTHING) + "?unheard_of=1"), key);
+            let asking = as_key(Sent::new(route.method, route.at(NOTHING) + "?unheard_of=1"), key);
             let answer = asking.through_router(&self.client).await.expect("a readable request");
             if answer.status != 403 {
                 answer.expect_error(400, "VALIDATION_ERROR");
