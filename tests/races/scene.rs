@@ -12,7 +12,7 @@ use system_tests::product;
 use tokio::task::JoinHandle;
 
 /// What takes longer than this does not come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Two processes of everything, of which the second believes that it is later.
 pub(crate) struct Scene {

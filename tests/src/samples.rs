@@ -1,4 +1,8 @@
 //! From a schema: a body that it allows, and the places in it where something else can be put.
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "a schema that cannot be read has failed the test"
+)]
 
 use serde_json::{Map, Value, json};
 
@@ -22,6 +26,7 @@ enum Step {
 
 impl Field {
     /// As an error names it: `tool_call.tool`, `risk_labels[0]`.
+    #[must_use]
     pub fn name(&self) -> String {
         let mut name = String::new();
         for step in &self.steps {
@@ -38,6 +43,7 @@ impl Field {
     }
 
     /// The name of the member that it is, unless it is an element.
+    #[must_use]
     pub fn member(&self) -> Option<&str> {
         match self.steps.last() {
             Some(Step::Member(member)) => Some(member),
@@ -84,6 +90,7 @@ impl Field {
     }
 
     /// The names of JSON's types that the schema allows here.
+    #[must_use]
     pub fn types(&self) -> Vec<&str> {
         let own = |schema: &'_ Value| -> Vec<String> {
             match &schema["type"] {
@@ -104,12 +111,14 @@ impl Field {
     }
 
     /// The schema of what is not null.
+    #[must_use]
     pub fn rules(&self) -> &Value {
         alternative(&self.schema)
     }
 }
 
 /// Every place in a body of this schema, at any depth.
+#[must_use]
 pub fn fields(body_schema: &Value) -> Vec<Field> {
     let mut found = Vec::new();
     collect(alternative(body_schema), &[], &mut found);
@@ -137,6 +146,7 @@ fn collect(schema: &Value, steps: &[Step], found: &mut Vec<Field>) {
 }
 
 /// Every object in a body of this schema that has a fixed set of members: as a place, or `None` for the body itself.
+#[must_use]
 pub fn closed_objects(body_schema: &Value) -> Vec<(Option<Field>, Value)> {
     let root = alternative(body_schema).clone();
     let inner = fields(body_schema).into_iter().map(|field| {
@@ -212,6 +222,7 @@ fn with_member(body: &Value, member: &str, value: Value) -> Value {
 }
 
 /// A value that the schema allows, with nothing that is not required.
+#[must_use]
 pub fn sample(schema: &Value) -> Value {
     let schema = alternative(schema);
     if let Some(first) = schema["enum"].get(0) {

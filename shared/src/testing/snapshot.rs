@@ -54,8 +54,8 @@ impl Snapshot {
         for row in self.0.values().flatten() {
             if row["tenant_id"] == tenant || row["id"] == tenant {
                 collect_ids(row, &mut names);
-                let named = NAMES.iter().filter_map(|column| row[column].as_str());
-                names.extend(named.map(str::to_owned));
+                let chosen = NAMES.iter().filter_map(|column| row[column].as_str());
+                names.extend(chosen.map(str::to_owned));
             }
         }
         assert!(!names.is_empty(), "the tenant {tenant_id} has no rows");

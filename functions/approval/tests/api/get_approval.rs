@@ -274,10 +274,8 @@ async fn a_cancelled_wait_gives_its_seat_back() {
         }
         let seat = format!("waiters:{}:0", scene.tenant.id);
         let given_back = poll_until(Duration::from_secs(30), "the seat is free", async || {
-            match scene.stack.ctx.cache.exists(&seat).await.expect("Redis answers") {
-                true => Err("taken"),
-                false => Ok(()),
-            }
+            let taken = scene.stack.ctx.cache.exists(&seat).await.expect("Redis answers");
+            if taken { Err("taken") } else { Ok(()) }
         });
         before_a_long_wait(&scene, given_back).await;
     }
