@@ -44,7 +44,7 @@ pub(super) async fn look(connections: &mut Connections, config: &Config, checks:
 async fn facts(connection: &mut PgConnection) -> Result<Facts, sqlx::Error> {
     let settings = sqlx::query!(
         r#"SELECT name AS "name!", coalesce(setting, '') AS "setting!" FROM pg_settings
-           WHERE name IN ('fsync', 'full_page_writes', 'max_connections', 'server_encoding', 'server_version',
+           WHERE name IN ('client_connection_check_interval', 'fsync', 'full_page_writes', 'max_connections', 'server_encoding', 'server_version',
                           'server_version_num', 'superuser_reserved_connections', 'synchronous_commit',
                           'transaction_timeout')"#
     )
@@ -95,6 +95,13 @@ fn judge(facts: &Facts, config: &Config) -> Vec<Check> {
     }
     checks.extend(durability(facts, config.server.environment));
     checks.extend(room(facts, config));
+    if facts.number("client_connection_check_interval") == 0 {
+        checks.push(Check::warning(
+            NAME,
+            "the server does not look whether a client is still there, so what a function gave up runs on",
+            "as the database's owner `ALTER DATABASE … SET client_connection_check_interval = '1s';`",
+        ));
+    }
     if facts.forgotten > 0 {
         checks.push(Check::warning(
             NAME,
@@ -176,6 +183,7 @@ mod tests {
 
     fn facts(changes: &[(&str, &str)]) -> Facts {
         let sound = [
+            ("client_connection_check_interval", "1000"),
             ("fsync", "on"),
             ("full_page_writes", "on"),
             ("max_connections", "100"),
@@ -250,6 +258,11 @@ mod tests {
                 facts(&[("transaction_timeout", "5000")]),
                 Status::Warning,
                 "transaction_timeout ends",
+            ),
+            (
+                facts(&[("client_connection_check_interval", "0")]),
+                Status::Warning,
+                "the server does not look whether a client is still there",
             ),
         ];
         for (facts, status, beginning) in table {

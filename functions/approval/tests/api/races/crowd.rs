@@ -75,7 +75,8 @@ async fn sixteen_clients_at_once_write_one_history() {
     for _ in 0..CLIENTS {
         people.push(TestKey::of_user(&scene.scene.stack, scene.scene.tenant.id, "approver", &[]).await);
     }
-    let random = Random::from_seed(seed());
+    let seed = seed();
+    let random = Random::from_seed(seed);
     let (mut rounds, mut sum) = (0, Count::default());
     let mut ends: BTreeMap<(&str, String), usize> = BTreeMap::new();
     for _ in 0..times(1) {
