@@ -46,7 +46,8 @@ pub fn init(config: &TelemetryConfig) {
     }
 }
 
-fn subscriber<W>(config: &TelemetryConfig, writer: W) -> impl Subscriber + Send + Sync
+/// What [`init`] starts, writing to `writer`, one whole masked line at a time.
+pub fn subscriber<W>(config: &TelemetryConfig, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -255,5 +256,16 @@ mod tests {
             lines[0]["cause"],
             "{\"authorization\": \"Bearer ***\",\n\"url\": \"postgres://app:***@db/x\"}"
         );
+    }
+
+    #[test]
+    fn the_event_of_a_spill_line_alone_is_written_as_it_is() {
+        let key = "cs_dev_0000000000000000000001_abcdefghijklmnopqrstuvwxyzA000000";
+        let lines = lines("info", || {
+            tracing::error!(target: "audit.spill", event = key, reason = key);
+            tracing::error!(target: "audit", event = key);
+        });
+        assert_eq!((&lines[0]["event"], &lines[0]["reason"]), (&json!(key), &json!("***")));
+        assert_eq!(lines[1]["event"], "***");
     }
 }

@@ -85,6 +85,18 @@ fn a_panic_is_one_line_with_its_place_and_without_secrets() {
 }
 
 #[test]
+fn a_panic_without_words_is_a_line_too() {
+    if start() {
+        std::panic::panic_any(SECRET.len());
+    }
+    let said = lines(&play("a_panic_without_words_is_a_line_too", "0"));
+    let panics: Vec<&Value> = said.iter().filter(|line| line["target"] == "panic").collect();
+    assert_eq!(panics.len(), 1, "{said:?}");
+    assert_eq!(panics[0]["message"], "without a message");
+    assert!(panics[0]["place"].is_string());
+}
+
+#[test]
 fn a_panic_has_its_backtrace_where_one_is_wanted() {
     assert!(!start(), "on stage");
     let output = play("a_panic_has_its_backtrace_where_one_is_wanted", "1");

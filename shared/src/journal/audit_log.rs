@@ -26,6 +26,7 @@ use crate::{
     http::{ApiError, timestamp},
 };
 
+pub(crate) use super::spill::TARGET as SPILL_TARGET;
 pub use super::{event::NewAuditEvent, spill::SpilledEvent};
 
 /// How long [`record`] may hold up its caller.
@@ -66,6 +67,20 @@ pub enum AppendError {
     /// Postgres refused or is gone.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
+}
+
+/// Why a spilled event could not be stored. The transaction must then be rolled back.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// It is not what was hashed: its line was changed on its way. Nothing was stored.
+    #[error("the spilled event {event_id} is not the one that was hashed")]
+    Altered {
+        /// The event's id, as the line has it.
+        event_id: Uuid,
+    },
+    /// The log did not take it.
+    #[error(transparent)]
+    Append(#[from] AppendError),
 }
 
 /// Records what a function did, in the transaction in which it did it: both become true, or neither.
@@ -146,8 +161,18 @@ async fn store_alone(ctx: &AppContext, tenant_id: Uuid, batch: &Batch) -> Result
 /// answered as a duplicate.
 ///
 /// # Errors
-/// See [`AppendError`]; after any of them `conn` must be rolled back.
-pub async fn replay(conn: &mut Connection, spilled: &SpilledEvent) -> Result<Receipt, AppendError> {
+/// See [`ReplayError`]; after any of them `conn` must be rolled back.
+pub async fn replay(conn: &mut Connection, spilled: &SpilledEvent) -> Result<Receipt, ReplayError> {
+    if spilled.is_intact() {
+        Ok(store_spilled(conn, spilled).await?)
+    } else {
+        Err(ReplayError::Altered {
+            event_id: spilled.event.event_id,
+        })
+    }
+}
+
+async fn store_spilled(conn: &mut Connection, spilled: &SpilledEvent) -> Result<Receipt, AppendError> {
     let event = &spilled.event;
     let received = store::insert_events(conn, spilled.tenant_id, &[event]).await?;
     if let Some(received_at) = received.get(&event.event_id) {

@@ -15,8 +15,8 @@ use super::{
 use crate::context::Random;
 
 const ARGS_SALT: &str = "args_salt";
-const CALLER_ID: &str = "caller_id";
-const SANITIZED_ARGS: &str = "sanitized_args";
+pub(super) const CALLER_ID: &str = "caller_id";
+pub(super) const SANITIZED_ARGS: &str = "sanitized_args";
 
 /// The columns of one audit event. Holds no raw arguments.
 ///

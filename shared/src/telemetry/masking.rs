@@ -3,17 +3,23 @@
 //! The forms are those of the journal's redaction: the product's own keys, tokens and webhook secrets, bearer and basic
 //! credentials, URLs with a password, and the tokens of other services. A secret without a form (the operator's credential,
 //! a signing seed) cannot be recognised; those stay in types that do not print.
+//!
+//! Every value of a line is masked by itself, so that no rule matches across two fields. One value is left as it is: the
+//! event of a spill line, which is sanitized already and would not be the one that was hashed with a letter changed.
 
 use std::{borrow::Cow, io};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tracing::Metadata;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::journal::redaction::mask_credentials;
+use crate::journal::{audit_log::SPILL_TARGET, redaction::mask_credentials};
 
 /// What stands in the place of a credential.
 const MASK: &str = "***";
+
+/// The field of a spill line that holds its event.
+const SPILLED_EVENT: &str = "event";
 
 /// Writers that mask; the layer above writes one whole line at a time.
 pub(super) struct Masking<M>(pub(super) M);
@@ -22,36 +28,52 @@ impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for Masking<M> {
     type Writer = MaskingWriter<M::Writer>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        MaskingWriter(self.0.make_writer())
+        MaskingWriter {
+            writer: self.0.make_writer(),
+            whole: None,
+        }
     }
 
     fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Self::Writer {
-        MaskingWriter(self.0.make_writer_for(metadata))
+        MaskingWriter {
+            writer: self.0.make_writer_for(metadata),
+            whole: (metadata.target() == SPILL_TARGET).then_some(SPILLED_EVENT),
+        }
     }
 }
 
 /// Masks each line before it writes it.
-pub(super) struct MaskingWriter<W>(W);
+pub(super) struct MaskingWriter<W> {
+    writer: W,
+    /// The field that is written whole.
+    whole: Option<&'static str>,
+}
 
 impl<W: io::Write> io::Write for MaskingWriter<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.write_all(masked(&String::from_utf8_lossy(line)).as_bytes())?;
+        let line_as_text = String::from_utf8_lossy(line);
+        self.writer.write_all(masked(&line_as_text, self.whole).as_bytes())?;
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.writer.flush()
     }
 }
 
-/// The line without credentials. It is read as the JSON it is, because a letter of an escape (`\n`) is no part of the
+/// The line without credentials, but for the field `whole`. It is read as the JSON it is, because a letter of an escape (`\n`) is no part of the
 /// credential behind it, and a mask must not take a quote or a brace with it.
-fn masked(line: &str) -> Cow<'_, str> {
-    let Ok(mut fields) = serde_json::from_str::<Value>(line) else {
+fn masked<'a>(line: &'a str, whole: Option<&str>) -> Cow<'a, str> {
+    let Ok(mut fields) = serde_json::from_str::<Map<String, Value>>(line) else {
         return mask_credentials(line, MASK);
     };
-    if mask(&mut fields) {
-        Cow::Owned(format!("{fields}\n"))
+    // Names of fields are written in the code.
+    let found = fields
+        .iter_mut()
+        .filter(|(name, _)| whole != Some(name.as_str()))
+        .fold(false, |any, (_, field)| mask(field) | any);
+    if found {
+        Cow::Owned(format!("{}\n", Value::Object(fields)))
     } else {
         Cow::Borrowed(line)
     }
@@ -68,7 +90,6 @@ fn mask(value: &mut Value) -> bool {
             true
         }
         Value::Array(items) => items.iter_mut().fold(false, |any, item| mask(item) | any),
-        // Names of fields are written in the code.
         Value::Object(fields) => fields.values_mut().fold(false, |any, field| mask(field) | any),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
@@ -111,7 +132,7 @@ mod tests {
                     "{}\n",
                     json!({"level": "ERROR", "cause": text, "spans": [{"path": text}], "n": 1})
                 );
-                let shown = masked(&line);
+                let shown = masked(&line, None);
                 assert!(!shown.contains(&secret), "{shown}");
                 assert!(shown.ends_with('\n') && !shown.trim_end().contains('\n'));
                 let fields: Value = serde_json::from_str(&shown).expect("JSON");
@@ -131,7 +152,7 @@ mod tests {
         for scheme in ["postgres", "redis", "https"] {
             let line = json!({"message": format!("{scheme}://app:hunter2@db.example:5432/x")}).to_string();
             assert_eq!(
-                masked(&line).trim_end(),
+                masked(&line, None).trim_end(),
                 json!({"message": format!("{scheme}://app:***@db.example:5432/x")}).to_string()
             );
         }
@@ -141,20 +162,45 @@ mod tests {
     fn a_key_without_its_end_takes_its_own_field_with_it_and_no_other() {
         let pem = format!("-----BEGIN {}-----\nMIIEvQ", "PRIVATE KEY");
         let line = json!({"cause": pem, "level": "ERROR"}).to_string();
-        let fields: Value = serde_json::from_str(&masked(&line)).expect("JSON");
+        let fields: Value = serde_json::from_str(&masked(&line, None)).expect("JSON");
         assert_eq!(fields, json!({"cause": MASK, "level": "ERROR"}));
     }
 
     #[test]
     fn a_line_without_credentials_is_left_alone() {
         let line = "{\"target\":\"request\",\"route\":\"/api/v1/approvals/{id}\",\"principal\":\"agent:cs_team\"}\n";
-        assert!(matches!(masked(line), Cow::Borrowed(same) if same == line));
+        assert!(matches!(masked(line, None), Cow::Borrowed(same) if same == line));
     }
 
     #[test]
     fn what_is_no_json_is_masked_as_text() {
         let secret = &secrets()[0];
-        assert_eq!(masked(&format!("not JSON: {secret}")), format!("not JSON: {MASK}"));
+        assert_eq!(
+            masked(&format!("not JSON: {secret}"), None),
+            format!("not JSON: {MASK}")
+        );
+    }
+
+    #[test]
+    fn no_rule_matches_across_two_fields() {
+        let line = json!({"action": "mysql dump nightly", "tool": "run -prod", "spans": [{"a": "Bearer"}, {"b": "x1".repeat(9)}]});
+        let line = format!("{line}\n");
+        assert!(
+            mask_credentials(&line, MASK).contains(MASK),
+            "as one text it would be masked"
+        );
+        assert_eq!(masked(&line, None), line);
+    }
+
+    #[test]
+    fn only_the_named_field_of_the_line_itself_is_left_whole() {
+        let secret = &secrets()[0];
+        let line = json!({"event": secret, "reason": secret, "spans": [{"event": secret}]}).to_string();
+        let fields: Value = serde_json::from_str(&masked(&line, Some("event"))).expect("JSON");
+        assert_eq!(
+            fields,
+            json!({"event": secret, "reason": MASK, "spans": [{"event": MASK}]})
+        );
     }
 
     /// Keeps what it was given until it is flushed.

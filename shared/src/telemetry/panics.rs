@@ -9,12 +9,10 @@ use std::{
 /// `backtrace` where `RUST_BACKTRACE` asks for one.
 pub(super) fn log_them() {
     panic::set_hook(Box::new(|report| {
+        let place = report.location().map(tracing::field::display);
         let backtrace = Backtrace::capture();
-        tracing::error!(
-            target: "panic",
-            place = report.location().map(tracing::field::display),
-            backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| tracing::field::display(&backtrace)),
-            "{}", report.payload_as_str().unwrap_or("without a message")
-        );
+        let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| tracing::field::display(&backtrace));
+        let message = report.payload_as_str().unwrap_or("without a message");
+        tracing::error!(target: "panic", place, backtrace, "{message}");
     }));
 }

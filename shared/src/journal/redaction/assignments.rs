@@ -8,7 +8,7 @@ use std::{ops::Range, sync::LazyLock};
 
 use regex::{Captures, Regex};
 
-use super::{is_marker, keys, leading_marker};
+use super::{is_marker, keys, leading_marker, rules::ESCAPE};
 
 /// The name of the rule.
 pub(super) const NAME: &str = "assigned-secret";
@@ -35,14 +35,14 @@ const SCHEMES: &[&str] = &[
 const LITERALS: &[&str] = &["true", "false", "null", "none", "nil", "undefined"];
 
 // Every repetition is bounded, so that a search does not read far beyond what it finds. The name of an ARN is consumed
-// because it is what the approver must see. `\n` spelled out in a text is no part of the name behind it.
+// because it is what the approver must see. What may be an escape (`\n`) is looked at with the name and without.
 static PAIR: LazyLock<Regex> = LazyLock::new(|| {
     let name = r"[A-Za-z][0-9A-Za-z_.-]{1,63}";
     let phrases = keys::phrases().collect::<Vec<_>>().join("|");
     let pattern = format!(
         r#"(?x)
           arn:aws[a-z-]{{0,16}}:secretsmanager:[0-9a-z-]{{0,32}}:[0-9]{{0,16}}:secret:
-        | (?:\\[nrt])?
+        | (?<escape>{ESCAPE})?
           (?:
             -{{0,2}} (?<name>(?i-u:{phrases})|{name})
             (?:(?<name_ends>\\{{0,8}}["'`])|\*{{1,3}})?
@@ -69,7 +69,11 @@ pub(super) fn spans(text: &str) -> Vec<Range<usize>> {
 
 fn secret_value(text: &str, pair: &Captures<'_>) -> Option<Range<usize>> {
     let name = pair.name("name").or_else(|| pair.name("option"))?;
-    let word = keys::sensitive_word(name.as_str())?;
+    let word = keys::sensitive_word(name.as_str()).or_else(|| {
+        // `\token` in a path of Windows: the letter is the name's.
+        let escape = pair.name("escape")?;
+        keys::sensitive_word(&text[escape.start()..name.end()])
+    })?;
     let start = pair.get_match().end();
     let separator = pair.name("separator").map(|separator| separator.as_str());
     if separator.is_none() && !is_option(text, pair) {

@@ -1,17 +1,27 @@
 //! The product's own credentials in base64, as they stand in copied headers, in configuration and in what tools return.
 
-use std::ops::Range;
+use std::{ops::Range, sync::LazyLock};
 
 use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
+use regex::Regex;
 
 /// The name of the rule.
 pub(super) const NAME: &str = "encoded-credential";
 
 /// Nothing shorter than this encodes a credential of ours.
 const SHORTEST: usize = 40;
+
+/// Base64 that is wrapped has at least this many letters in every line but the last: 64 in PEM (RFC 7468), 76 in MIME
+/// (RFC 2045).
+const LINE: usize = 60;
+
+// The break of a line and the indentation of the next, as they are or spelled out in a text inside a text.
+static LINE_BREAK: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\A(?:\r?\n|(?:\\{1,8}r)?\\{1,8}n)[ \t]{0,64}").expect("the pattern of line breaks compiles")
+});
 
 /// How our credentials begin.
 const BEGINNINGS: &[&str] = &["cs_", "cst_", "whsec_"];
@@ -29,30 +39,54 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 pub(super) fn spans(text: &str, is_credential: impl Fn(&str) -> bool) -> Vec<Range<usize>> {
     runs(text)
         .filter(|run| {
-            let letters: Vec<u8> = text[run.clone()].bytes().map(standard).collect();
             // Letters that are no part of it may stand in front, and shift it.
-            (0..4).any(|shift| decoded(&letters[shift..]).is_some_and(|inner| is_credential(&inner)))
+            (0..4).any(|shift| decoded(&run.letters[shift..]).is_some_and(|inner| is_credential(&inner)))
         })
+        .map(|run| run.place)
         .collect()
 }
 
-/// Unbroken runs of the letters of base64 that are long enough, with their padding.
-fn runs(text: &str) -> impl Iterator<Item = Range<usize>> {
+/// Letters of base64 with nothing between them but the breaks of lines.
+struct Run {
+    /// Where it stands, its padding included.
+    place: Range<usize>,
+    /// Its letters in the standard alphabet.
+    letters: Vec<u8>,
+}
+
+/// The runs that are long enough. A full line is followed into the next one.
+fn runs(text: &str) -> impl Iterator<Item = Run> {
+    let bytes = text.as_bytes();
     let mut at = 0;
     std::iter::from_fn(move || {
-        let is_letter = |letter: &u8| letter.is_ascii_alphanumeric() || matches!(letter, b'+' | b'/' | b'-' | b'_');
-        let bytes = text.as_bytes();
-        let start = at + bytes[at..].iter().position(is_letter)?;
-        let letters = bytes[start..].iter().take_while(|letter| is_letter(letter)).count();
-        let padding = bytes[start + letters..]
-            .iter()
-            .take(2)
-            .take_while(|byte| **byte == b'=')
-            .count();
-        at = start + letters + padding;
-        Some(start..at)
+        let start = at + bytes[at..].iter().position(|byte| is_letter(*byte))?;
+        let mut letters = Vec::new();
+        at = start;
+        loop {
+            let line = bytes[at..].iter().take_while(|byte| is_letter(**byte)).count();
+            letters.extend(bytes[at..at + line].iter().copied().map(standard));
+            at += line;
+            let next_line = (line >= LINE)
+                .then(|| LINE_BREAK.find(&text[at..]))
+                .flatten()
+                .map(|line_break| at + line_break.end())
+                .filter(|next| bytes.get(*next).is_some_and(|byte| is_letter(*byte)));
+            match next_line {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        at += bytes[at..].iter().take(2).take_while(|byte| **byte == b'=').count();
+        Some(Run {
+            place: start..at,
+            letters,
+        })
     })
-    .filter(|run| run.len() >= SHORTEST)
+    .filter(|run| run.place.len() >= SHORTEST)
+}
+
+fn is_letter(letter: u8) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, b'+' | b'/' | b'-' | b'_')
 }
 
 fn standard(letter: u8) -> u8 {
@@ -64,7 +98,6 @@ fn standard(letter: u8) -> u8 {
 }
 
 fn decoded(letters: &[u8]) -> Option<String> {
-    let letters = letters.split(|letter| *letter == b'=').next()?;
     // One letter too many encodes nothing.
     let whole = letters.len() - usize::from(letters.len() % 4 == 1);
     let bytes = LENIENT.decode(&letters[..whole]).ok()?;
@@ -79,7 +112,7 @@ fn decoded(letters: &[u8]) -> Option<String> {
 mod tests {
     use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 
-    use super::super::{credential, sanitize_text};
+    use super::super::{credential, mask_credentials, sanitize_text};
     use super::*;
 
     fn key() -> String {
@@ -105,6 +138,70 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_key_in_wrapped_base64_is_hidden_to_its_last_line() {
+        for before in [
+            "",
+            "some words of another length, ",
+            "{\"file\":\"/etc/keys\", \"and\":\"",
+        ] {
+            for after in [
+                "",
+                " and so on, until there are three lines of it, whatever their length may be, or four",
+            ] {
+                let encoded = BASE64_STANDARD.encode(format!("{before}{}{after}", key()));
+                for width in [60, 64, 76] {
+                    for line_break in ["\n", "\r\n", "\n    ", "\r\n\t", r"\n", r"\r\n", r"\\n"] {
+                        let lines: Vec<&str> = encoded
+                            .as_bytes()
+                            .chunks(width)
+                            .map(|line| std::str::from_utf8(line).expect("ASCII"))
+                            .collect();
+                        let text = format!("key: {}.", lines.join(line_break));
+                        let sanitized = sanitize_text(&text);
+                        assert_eq!(sanitized.text, "key: [REDACTED:encoded-credential].", "{text}");
+                        assert!(credential(&text).is_some(), "{text}");
+                        assert_eq!(mask_credentials(&text, "***"), "key: ***.", "{text}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_not_full_ends_what_is_encoded() {
+        let encoded = BASE64_STANDARD.encode(key());
+        let (first, second) = encoded.split_at(59);
+        assert_eq!(credential(&format!("{first}\n{second}")), credential(first));
+        let whole = format!("first\n{encoded}\n\nlast");
+        assert_eq!(
+            sanitize_text(&whole).text,
+            "first\n[REDACTED:encoded-credential]\n\nlast"
+        );
+        // Behind a full line a word may be the last letters of it.
+        assert_eq!(
+            sanitize_text(&format!("{encoded}\nlast one")).text,
+            "[REDACTED:encoded-credential] one"
+        );
+    }
+
+    #[test]
+    fn wrapped_base64_of_something_else_is_left_alone() {
+        let encoded = BASE64_STANDARD.encode("docs_dev and cs_team are words, and no credentials at all. ".repeat(9));
+        let lines: Vec<&str> = encoded
+            .as_bytes()
+            .chunks(64)
+            .map(|line| std::str::from_utf8(line).expect("ASCII"))
+            .collect();
+        for line_break in ["\n", r"\n"] {
+            let text = format!(
+                "-----BEGIN CERTIFICATE-----{line_break}{}{line_break}",
+                lines.join(line_break)
+            );
+            assert_eq!(sanitize_text(&text).text, text);
         }
     }
 

@@ -116,6 +116,125 @@ fn a_password_behind_the_letter_is_hidden_for_the_clients_of_mysql_only() {
     }
 }
 
+/// What can stand in front of a credential without anything between: escapes of texts inside texts and of queries.
+const FRONTS: &[&str] = &[
+    r"\n",
+    r"\r",
+    r"\t",
+    r"\f",
+    r"\b",
+    r"\v",
+    r"\a",
+    r"\e",
+    r"\0",
+    r"\x20",
+    r"\x3C",
+    r"\u003c",
+    r"\u0022",
+    r"\\u0022",
+    r"\u{20}",
+    r"\U00000020",
+    r"\040",
+    "%20",
+    "%0a",
+    "%2520",
+    "%25252520",
+];
+
+/// What can stand there as well, and is no escape.
+const UNESCAPED: &[&str] = &["\u{1b}[32m", "x", "key0", "=3D", "=20"];
+
+#[test]
+fn a_credential_is_known_behind_every_escape() {
+    let product = [
+        format!("cs_dev_{}_{}", "0aB".repeat(8).split_at(22).0, "aB3".repeat(11)),
+        format!("cst_{}", "a-_Z".repeat(11).split_at(43).0),
+        format!("whsec_{}", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    ];
+    let others = [
+        format!("sk_{}_{}", "live", "a1B2".repeat(6)),
+        format!("sk-proj-{}", "a1B2".repeat(6)),
+        format!("Bearer {}", "a1B2".repeat(6)),
+        "Basic YWRhOmxvdmU=".to_owned(),
+        "mysql -phunter2x".to_owned(),
+    ];
+    // No word is written like the product's own, so those need nothing in front at all.
+    let own = FRONTS.iter().chain(UNESCAPED).map(|front| (*front, &product[..]));
+    let every = own.chain(FRONTS.iter().map(|front| (*front, &others[..])));
+    let mut tried = 0;
+    for (front, secret) in every.flat_map(|(front, secrets)| secrets.iter().map(move |secret| (front, secret))) {
+        tried += 1;
+        // Of some, the word in front says what it is and stays.
+        let hidden = secret
+            .rsplit([' ', 'p'])
+            .next()
+            .filter(|_| !secret.starts_with("sk"))
+            .unwrap_or(secret);
+        for text in [
+            format!("{front}{secret}"),
+            format!("a line{front}{secret}{front} and more"),
+        ] {
+            assert!(credential(&text).is_some(), "not refused: {text}");
+            let masked = mask_credentials(&text, "***");
+            assert!(masked.contains("***") && !masked.contains(hidden), "{masked}");
+            let sanitized = sanitize_text(&text);
+            assert!(!sanitized.text.contains(hidden), "{}", sanitized.text);
+            assert!(sanitized.text.contains(front), "{}", sanitized.text);
+            assert_eq!(sanitize_text(&sanitized.text).text, sanitized.text);
+            let within = sanitize(&arguments(&json!({ &text: [text] }))).arguments;
+            assert!(!Value::Object(within).to_string().contains(hidden), "{text}");
+        }
+    }
+    assert_eq!(tried, 26 * 3 + 21 * 5);
+}
+
+#[test]
+fn names_that_only_begin_like_a_credential_of_the_product_are_names() {
+    for name in [
+        "metrics_production_dashboard_of_the_whole_fleet_and_more",
+        "docs_dev_deployment_checklist_for_all_operators",
+        "best_cst_x",
+        "my_whsec_rotation",
+    ] {
+        assert_eq!(credential(name), None, "{name}");
+        assert_eq!(sanitize_text(name).text, name);
+    }
+}
+
+#[test]
+fn the_escape_of_a_quote_behind_a_secret_is_no_part_of_it() {
+    for (text, expected) in [
+        (
+            r#"{\"a\":\"mysql -phunter2\",\"b\":1}"#,
+            r#"{\"a\":\"mysql -p***\",\"b\":1}"#,
+        ),
+        (
+            r#"{\"a\":\"mysql -p\\\"hunter2\\\" x\"}"#,
+            r#"{\"a\":\"mysql -p\\\"***\\\" x\"}"#,
+        ),
+        (r#"sh -c "mysql -p\"hunter2\" app""#, r#"sh -c "mysql -p\"***\" app""#),
+        (r"mysql -p'hunter2' app", "mysql -p'***' app"),
+        (r"mysql -phunt\er2\ app", r"mysql -p*** app"),
+    ] {
+        assert_eq!(mask_credentials(text, "***"), expected);
+        let sanitized = sanitize_text(text).text;
+        assert_eq!(sanitized, expected.replace("***", "[REDACTED:mysql-password]"));
+        assert_eq!(sanitize_text(&sanitized).text, sanitized);
+    }
+}
+
+#[test]
+fn a_name_behind_what_may_be_an_escape_is_read_with_its_letter_and_without() {
+    for (text, expected) in [
+        (r"C:\token=abc", r"C:\token=[REDACTED:assigned-secret]"),
+        (r"a\fpassword=abc", r"a\fpassword=[REDACTED:assigned-secret]"),
+        (r"a\u000apin=4711", r"a\u000apin=[REDACTED:assigned-secret]"),
+        (r"C:\name=abc", r"C:\name=abc"),
+    ] {
+        assert_eq!(sanitize_text(text).text, expected);
+    }
+}
+
 #[test]
 fn a_secret_that_another_rule_hid_is_not_hidden_again() {
     for text in [
@@ -218,6 +337,8 @@ fn entangled() -> impl Strategy<Value = String> {
         r"[\\{}\[\]*.-]",
         "[0-9A-Za-zä]{1,9}",
         r"\[REDACTED(:jwt)?\]",
+        r"(\\(f|x20|u0022|40)|%2520|%0a)",
+        "(cst_[a-z]{32}|whsec_[a-z]{16}|cs_dev_[0-9]{22}_[a-z]{20}|Y3N0X[0-9A-Za-z]{60}\n)",
     ];
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }

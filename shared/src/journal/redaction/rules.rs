@@ -32,9 +32,14 @@ type Find = fn(&str) -> Vec<Range<usize>>;
 /// A last look at the secret.
 type Check = fn(secret: &str) -> bool;
 
-/// What `<front>` stands for in a pattern: the character in front of a secret, or the escape of one, as in a text inside a
-/// text (`\ncs_…`) and in a query (`%20cs_…`).
-const FRONT: &str = r"(?:\A|[^0-9A-Za-z]|\\[nrt]|%[0-9A-Fa-f]{2})";
+/// A character written as its escape: in a text inside a text (`\n`, `\x20`, `\u003c`, `\040`), and in a query, encoded any
+/// number of times (`%20`, `%2520`). Its letters are no part of what stands behind it.
+pub(super) const ESCAPE: &str =
+    r"(?:\\(?:[abefnrtv]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[0-7]{1,3})|%(?:25){0,8}[0-9A-Fa-f]{2})";
+
+/// What `<front>` stands for in a pattern: the character in front of a secret, or the escape of one. The product's own
+/// credentials need no front, because no word is written like one.
+const FRONT: &str = r"(?:\A|[^0-9A-Za-z]|<escape>)";
 
 /// In the order in which they are tried: what says most about the secret comes first.
 const PATTERNS: &[(&str, &str, Check)] = &[
@@ -84,17 +89,14 @@ const PATTERNS: &[(&str, &str, Check)] = &[
         r"eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]*\.[0-9A-Za-z_-]*(?:\.[0-9A-Za-z_-]*){0,2}",
         always,
     ),
+    // Without a front only as keys are minted: `metrics_production_dashboard_of_the_whole_fleet` is a name.
     (
         "countersign-api-key",
-        r"<front>(?<secret>cs_[a-z]{2,16}_[0-9A-Za-z]{8,}_[0-9A-Za-z_]{20,})",
+        r"<front>(?<secret>cs_[a-z]{2,16}_[0-9A-Za-z]{8,}_[0-9A-Za-z_]{20,})|cs_(?:dev|staging|production)_[0-9A-Za-z]{22}_[0-9A-Za-z_]{20,}",
         always,
     ),
-    ("countersign-token", r"<front>(?<secret>cst_[0-9A-Za-z_-]{32,})", always),
-    (
-        "webhook-secret",
-        r"<front>(?<secret>whsec_[0-9A-Za-z+/_-]{16,}={0,2})",
-        always,
-    ),
+    ("countersign-token", r"cst_[0-9A-Za-z_-]{32,}", always),
+    ("webhook-secret", r"whsec_[0-9A-Za-z+/_-]{16,}={0,2}", always),
     (
         "bearer-token",
         r"<front>(?i-u:bearer)[ \t]+(?<secret>[0-9A-Za-z._~+/-]{8,}=*)",
@@ -118,7 +120,7 @@ const PATTERNS: &[(&str, &str, Check)] = &[
     // MySQL's clients take a password directly behind `-p`; with other programs the letter means other things.
     (
         "mysql-password",
-        r#"<front>(?:mysql|mariadb)(?:-?(?:dump|admin|import|check|show))?[ \t](?:[^\r\n|;&]*?[ \t])?-p["']?(?<secret>[^ \t\r\n"'|;&]+)"#,
+        r#"<front>(?:mysql|mariadb)(?:-?(?:dump|admin|import|check|show))?[ \t](?:[^\r\n|;&]*?[ \t])?-p(?:\\{0,8}["'])?(?<secret>[^ \t\r\n"'|;&]+)"#,
         |secret| !is_marker(secret),
     ),
 ];
@@ -126,7 +128,8 @@ const PATTERNS: &[(&str, &str, Check)] = &[
 // Compiled once a process: constant, and too slow to do for every call.
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     let patterns = PATTERNS.iter().map(|&(name, pattern, holds)| {
-        let pattern = Regex::new(&pattern.replace("<front>", FRONT)).expect("every pattern of the table compiles");
+        let pattern = pattern.replace("<front>", FRONT).replace("<escape>", ESCAPE);
+        let pattern = Regex::new(&pattern).expect("every pattern of the table compiles");
         Rule {
             name,
             finder: Finder::Pattern { pattern, holds },
@@ -176,10 +179,21 @@ impl Rule {
                 .captures_iter(text)
                 .filter_map(|captures| {
                     let secret = captures.name("secret").or_else(|| captures.get(0))?;
-                    holds(secret.as_str()).then(|| secret.range())
+                    let secret = secret.start()..unescaped_end(text, secret.end());
+                    (!secret.is_empty() && holds(&text[secret.clone()])).then_some(secret)
                 })
                 .collect(),
         }
+    }
+}
+
+/// Where a secret ends whose pattern took the backslashes of the quote behind it (`\"`). They are the quote's: without them
+/// it would close an outer text.
+fn unescaped_end(text: &str, end: usize) -> usize {
+    if text[end..].starts_with(['"', '\'']) {
+        text[..end].trim_end_matches('\\').len()
+    } else {
+        end
     }
 }
 

@@ -104,6 +104,17 @@ fn json_inside_a_string_is_sanitized_as_json() {
 }
 
 #[test]
+fn json_inside_a_string_keeps_every_kind_of_value_when_it_is_written_again() {
+    let text =
+        r#"[{"pin": 1}, null, true, false, 18446744073709551615, -9223372036854775808, 0.5, -1e300, "ü\n", [], {}]"#;
+    check(
+        &json!({ "a": text }),
+        &json!({"a": r#"[{"pin":"[REDACTED]"},null,true,false,18446744073709551615,-9223372036854775808,0.5,-1e+300,"ü\n",[],{}]"#}),
+        &["key:pin"],
+    );
+}
+
+#[test]
 fn json_inside_a_string_that_repeats_a_key_is_hidden_whole() {
     for text in [
         r#"{"password":"p","password":null}"#,
