@@ -22,7 +22,7 @@ pub enum Access {
 }
 
 /// A parameter of a path or a query.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
     /// Its name.
     pub name: String,
@@ -31,7 +31,7 @@ pub struct Parameter {
 }
 
 /// One method on one path.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// The operation's id.
     pub id: String,
