@@ -25,7 +25,7 @@ from stack.settings import for_database
 from stack.tools import target_dir
 
 #: A database number that no test uses.
-PLANTED_DATABASE = 13
+PLANTED_DATABASE = 15
 
 
 def main() -> int:

@@ -22,7 +22,11 @@ pub enum Access {
 }
 
 /// A parameter of a path or a query.
+<<<<<<< HEAD
 #[derive(Debug, Clone, PartialEq)]
+=======
+#[derive(Debug, Clone, PartialEq, Eq)]
+>>>>>>> h/fixroutes
 pub struct Parameter {
     /// Its name.
     pub name: String,
@@ -31,7 +35,11 @@ pub struct Parameter {
 }
 
 /// One method on one path.
+<<<<<<< HEAD
 #[derive(Debug, Clone, PartialEq)]
+=======
+#[derive(Debug, Clone, PartialEq, Eq)]
+>>>>>>> h/fixroutes
 pub struct Route {
     /// The operation's id.
     pub id: String,
