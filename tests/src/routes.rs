@@ -22,11 +22,7 @@ pub enum Access {
 }
 
 /// A parameter of a path or a query.
-<<<<<<< HEAD
-#[derive(Debug, Clone, PartialEq)]
-=======
 #[derive(Debug, Clone, PartialEq, Eq)]
->>>>>>> h/fixroutes
 pub struct Parameter {
     /// Its name.
     pub name: String,
@@ -35,11 +31,7 @@ pub struct Parameter {
 }
 
 /// One method on one path.
-<<<<<<< HEAD
-#[derive(Debug, Clone, PartialEq)]
-=======
 #[derive(Debug, Clone, PartialEq, Eq)]
->>>>>>> h/fixroutes
 pub struct Route {
     /// The operation's id.
     pub id: String,
