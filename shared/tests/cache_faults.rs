@@ -10,7 +10,7 @@ use std::{
 
 use shared::{
     data::{Cache, CacheError, Ttl},
-    testing::{FaultProxy, ProxiedStack, ProxyMode, poll_until},
+    testing::{FaultProxy, ProxiedStack, ProxyMode, poll_until, redis_database},
 };
 use tokio::time::{Instant, timeout};
 
@@ -151,10 +151,7 @@ async fn a_slow_redis_is_waited_for_within_the_time_out() {
 #[tokio::test]
 async fn an_emptied_redis_has_forgotten_and_says_so() {
     // A numbered database that nothing else uses: the server is shared.
-    let shared = std::env::var("TEST_REDIS_URL").expect("set");
-    let (scheme, rest) = shared.split_once("://").expect("a URL");
-    let server = rest.split_once('/').map_or(rest, |(server, _database)| server);
-    let url = format!("{scheme}://{server}/13");
+    let url = redis_database(13);
     let proxied = ProxiedStack::with(&[("REDIS_URL", &url), ("REDIS_TIMEOUT_MS", "2000")]).await;
     let (cache, key) = (
         &proxied.stack.ctx.cache,

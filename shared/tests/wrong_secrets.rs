@@ -182,27 +182,16 @@ async fn neighbours_behind_one_address_are_not_slowed() {
 }
 
 #[tokio::test]
-async fn guesses_at_the_operators_credential_are_slowed_and_the_operator_is_not() {
-    // Alone, since the tests share one Redis and there is one operator.
-    let stack = TestStack::with(&[NO_REDIS]).await;
+async fn a_wrong_bearer_on_the_operators_routes_is_always_401() {
+    let stack = TestStack::start().await;
     let client = client(&stack);
-    let ask = |credential: &str| {
+    for guess in 0..LOOKED_AT * 2 {
         client
             .request("GET", "/operator")
-            .bearer(credential)
+            .bearer(&format!("wrong-operator-credential-{guess}"))
             .from_address(GUESSER)
             .send()
-    };
-    let mut looked_at = 0;
-    while looked_at < LOOKED_AT * 2 {
-        let answer = ask(&format!("wrong-operator-credential-{looked_at}")).await;
-        if answer.status == 429 {
-            answer.expect_error(429, "RATE_LIMITED");
-            break;
-        }
-        answer.expect_error(401, "UNAUTHORIZED");
-        looked_at += 1;
+            .await
+            .expect_error(401, "UNAUTHORIZED");
     }
-    assert!((LOOKED_AT..LOOKED_AT * 2).contains(&looked_at), "{looked_at}");
-    ask(stack.operator()).await.expect(200);
 }

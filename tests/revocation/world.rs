@@ -91,10 +91,9 @@ pub(crate) type Target<'a> = (&'a str, &'a str, &'a str);
 impl World {
     /// `redis_database`: one that no other test empties.
     pub(crate) async fn start(memory: Memory, redis_database: u8) -> Self {
-        let server = std::env::var("TEST_REDIS_URL").expect("TEST_REDIS_URL is set: run the tests with `make test`");
         let redis_url = match memory {
             Memory::Down => "redis://127.0.0.1:1".to_owned(),
-            _ => format!("{}/{redis_database}", server.trim_end_matches('/')),
+            _ => shared::testing::redis_database(redis_database),
         };
         // Many processes share one server, and each answers one request after the other.
         let mut settings = vec![("REDIS_URL", redis_url.as_str()), ("DATABASE_MAX_CONNECTIONS", "2")];

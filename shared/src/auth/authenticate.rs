@@ -58,11 +58,6 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
     }
 }
 
-/// Where the request came from, as the gateway saw it; empty when it does not say.
-pub(crate) fn address(parts: &Parts) -> &str {
-    parts.extensions.get::<SourceAddress>().map_or("", |address| &address.0)
-}
-
 /// The principal of an API key, looked for in one tenant, or in all of them when `tenant_id` is `None`.
 ///
 /// # Errors
@@ -90,7 +85,8 @@ pub async fn find_principal(
         })
         .await?
         .ok_or_else(ApiError::unauthorized)?;
-    match ctx.verifier.matches(&key, &found.key_hashes, address(parts)).await {
+    let address = parts.extensions.get::<SourceAddress>().map_or("", |address| &address.0);
+    match ctx.verifier.matches(&key, &found.key_hashes, address).await {
         Ok(true) => {}
         Ok(false) => return Err(ApiError::unauthorized()),
         Err(TooManyWrongSecrets(seconds)) => return Err(ApiError::rate_limited(seconds)),

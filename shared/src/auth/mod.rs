@@ -10,8 +10,8 @@ mod principal;
 mod verifier;
 mod wrong_secrets;
 
-pub(crate) use authenticate::{address, bearer, tenant_header};
 pub use authenticate::{authenticate, find_principal};
+pub(crate) use authenticate::{bearer, tenant_header};
 pub use key::{ApiKey, MalformedKey, MintedKey};
 pub use operator::{OPERATOR, OperatorCredential};
 pub use principal::{Environment, Principal, Role, Subject, UnknownName};

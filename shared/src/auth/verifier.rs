@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    ApiKey, OPERATOR, OperatorCredential,
+    ApiKey,
     wrong_secrets::{TooManyWrongSecrets, WrongSecrets},
 };
 
@@ -90,34 +90,14 @@ impl Verifier {
                 return Ok(true);
             }
         }
-        let of = key.id.to_string();
-        self.wrong.check(&of, address).await?;
+        self.wrong.check(key.id, address).await?;
         for (hash, verdict) in hashes.iter().zip(verdicts) {
             if bcrypt_matches(key.secret.clone(), hash.clone()).await {
                 self.keep(verdict).await;
                 return Ok(true);
             }
         }
-        self.wrong.count(&of, address, hashes.len()).await;
-        Ok(false)
-    }
-
-    /// Whether a credential is the operator's. A wrong one costs nothing to look at, but is not guessed at without end.
-    ///
-    /// # Errors
-    /// Too many wrong ones came from there; never for the right one.
-    pub async fn is_operator(
-        &self,
-        operator: Option<&OperatorCredential>,
-        presented: &str,
-        address: &str,
-    ) -> Result<bool, TooManyWrongSecrets> {
-        let Some(operator) = operator else { return Ok(false) };
-        if operator.matches(presented) {
-            return Ok(true);
-        }
-        self.wrong.check(OPERATOR, address).await?;
-        self.wrong.count(OPERATOR, address, 1).await;
+        self.wrong.count(key.id, address, hashes.len()).await;
         Ok(false)
     }
 

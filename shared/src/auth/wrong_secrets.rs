@@ -8,6 +8,8 @@
 
 use std::net::IpAddr;
 
+use uuid::Uuid;
+
 use crate::{
     context::Clock,
     data::Cache,
@@ -31,9 +33,9 @@ impl WrongSecrets {
         Self(Limiter::new("wrong-secrets", RATE, cache.clone(), clock.clone()))
     }
 
-    /// Whether another guess at what `of` names may be looked at.
-    pub(super) async fn check(&self, of: &str, address: &str) -> Result<(), TooManyWrongSecrets> {
-        let allowance = self.0.peek(&format!("{of}:{}", network(address))).await;
+    /// Whether another guess at the key's secret may be looked at.
+    pub(super) async fn check(&self, key_id: Uuid, address: &str) -> Result<(), TooManyWrongSecrets> {
+        let allowance = self.0.peek(&format!("{key_id}:{}", network(address))).await;
         if allowance.allowed {
             Ok(())
         } else {
@@ -42,9 +44,9 @@ impl WrongSecrets {
     }
 
     /// Counts a guess that was wrong, as many times as it cost a look.
-    pub(super) async fn count(&self, of: &str, address: &str, looks: usize) {
+    pub(super) async fn count(&self, key_id: Uuid, address: &str, looks: usize) {
         let looks = u32::try_from(looks).unwrap_or(u32::MAX);
-        self.0.charge(&format!("{of}:{}", network(address)), looks).await;
+        self.0.charge(&format!("{key_id}:{}", network(address)), looks).await;
     }
 }
 

@@ -30,6 +30,6 @@ pub use fault_proxy::{FaultProxy, ProxyMode, ProxyTraffic};
 pub use log::TestLog;
 pub use proxied::ProxiedStack;
 pub use snapshot::Snapshot;
-pub use stack::{TestStack, context_without_servers};
+pub use stack::{TestStack, context_without_servers, redis_database};
 pub use tenants::{TestKey, TestTenant};
 pub use waiting::{poll_until, times};

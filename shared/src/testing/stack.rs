@@ -134,6 +134,15 @@ pub(super) fn redis_url() -> String {
     std::env::var("TEST_REDIS_URL").expect("TEST_REDIS_URL is set: run the tests with `make test`")
 }
 
+/// One of its numbered databases, which a test may empty when no other uses that number.
+#[must_use]
+pub fn redis_database(number: u8) -> String {
+    let shared = redis_url();
+    let (scheme, rest) = shared.split_once("://").expect("a URL");
+    let server = rest.split_once('/').map_or(rest, |(server, _)| server);
+    format!("{scheme}://{server}/{number}")
+}
+
 /// A context whose Postgres and Redis are not there, for what must be answered without them.
 #[must_use]
 pub fn context_without_servers() -> AppContext {
