@@ -31,7 +31,7 @@ step() {
 
 # The tests' output, whole, goes to a file that is looked through afterwards; what the passing ones printed is left out here.
 tests() {
-    "${measured[@]}" cargo test --workspace --locked -- --show-output 2>&1 | tee "$TEST_LOGS/tests.log" |
+    "${measured[@]}" cargo test --workspace --locked --no-fail-fast -- --show-output 2>&1 | tee "$TEST_LOGS/tests.log" |
         awk '/^successes:$/ { quiet = 1 } /^(failures:|test result:)/ { quiet = 0 } !quiet { print; fflush() }'
 }
 

@@ -29,6 +29,9 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
+    /// The password of every role in [`url`](Self::url); one that a test makes itself needs it too.
+    pub const ROLE_PASSWORD: &str = PASSWORD;
+
     /// Copies the template, making it first if this cluster has none for these migrations.
     pub async fn create() -> Self {
         let copy = Self::create_from(|template| format!("TEMPLATE {template}")).await;

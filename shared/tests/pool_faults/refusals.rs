@@ -229,7 +229,9 @@ async fn a_role_that_may_not_log_in_is_503_until_it_may() {
             .await
             .expect("the superuser may");
     };
-    run(format!("CREATE ROLE {role} NOLOGIN")).await;
+    // With the right password, or a server that asks for one would refuse it for that.
+    let password = shared::testing::TestDatabase::ROLE_PASSWORD;
+    run(format!("CREATE ROLE {role} NOLOGIN PASSWORD '{password}'")).await;
     let url = proxied.stack.database.url(&role);
     let settings = [&POOL_OF_ONE[..], &[("DATABASE_URL", &*url)]].concat();
     let stack = shared::testing::TestStack::sharing(&proxied.stack, &settings);
