@@ -44,10 +44,11 @@ pub(super) async fn credentials(server: &PgConnectOptions, database: &str, known
 
 /// One query over all tables, or none when there is no table. Its parameter is what to look for.
 async fn search(connection: &mut PgConnection) -> Option<String> {
-    // Bytes read as they are, but for those that are no letter, none of which is part of a credential.
+    // Bytes read as they are, but for those that are no letter, none of which is part of a credential. A row shows them in
+    // hexadecimal too, where nothing would be masked.
     sqlx::query_scalar(
         r"SELECT string_agg(
-              format('SELECT %L || regexp_replace(seen, $1, ''***'', ''g'')
+              format('SELECT %L || regexp_replace(regexp_replace(seen, $1, ''***'', ''g''), ''\\x[0-9a-f]+'', ''***'', ''g'')
                       FROM (SELECT concat_ws(E''\t'', row_of::text%s) AS seen FROM ONLY %I.%I AS row_of) AS rows
                       WHERE seen ~ $1',
                      nspname || '.' || relname || ': ', bytes, nspname, relname),
