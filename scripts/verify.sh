@@ -31,7 +31,7 @@ step() {
 
 # The tests' output, whole, goes to a file that is looked through afterwards; what the passing ones printed is left out here.
 tests() {
-    "${measured[@]}" cargo test --workspace --locked --no-fail-fast -- --show-output 2>&1 | tee "$TEST_LOGS/tests.log" |
+    measured cargo test --workspace --locked --no-fail-fast -- --show-output 2>&1 | tee "$TEST_LOGS/tests.log" |
         awk '/^successes:$/ { quiet = 1 } /^(failures:|test result:)/ { quiet = 0 } !quiet { print; fflush() }'
 }
 
@@ -41,24 +41,31 @@ step 'licences and advisories' scripts/audit.sh
 step 'clippy, and the committed queries' scripts/sqlx-prepare.sh --check
 
 # Where it can be had, the build that is run is the one that counts the lines it executes.
-measured=()
+counts=
 if scripts/coverage.sh tools; then
-    measured=(scripts/coverage.sh run)
+    counts=yes
     scripts/coverage.sh begin
     # Whoever calls them later shall not meet programs that leave counts behind; the next build links its own.
     trap 'rm -f "${CARGO_TARGET_DIR:-target}"/debug/{countersign,health,tenant,audit,approval,outbox,serve,skewed}' EXIT
 fi
-coverage() {
-    if [[ ${#measured[@]} -eq 0 ]]; then
-        scripts/coverage.sh tools
+measured() {
+    if [[ -n $counts ]]; then
+        scripts/coverage.sh run "$@"
     else
+        "$@"
+    fi
+}
+coverage() {
+    if [[ -n $counts ]]; then
         scripts/coverage.sh report
+    else
+        scripts/coverage.sh tools
     fi
 }
 
-step 'build' "${measured[@]}" cargo build --workspace --bins --locked
-step 'through the local Lambda runtime' "${measured[@]}" scripts/e2e.sh
-step 'the description, held by Schemathesis' "${measured[@]}" scripts/e2e/contract.py
+step 'build' measured cargo build --workspace --bins --locked
+step 'through the local Lambda runtime' measured scripts/e2e.sh
+step 'the description, held by Schemathesis' measured scripts/e2e/contract.py
 step 'tests' tests
 step 'nothing secret left behind' scripts/leaks_after_tests.py
 step 'coverage' coverage
