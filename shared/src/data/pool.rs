@@ -141,7 +141,7 @@ impl Database {
         }
     }
 
-    /// Waits until the one connection of a Lambda environment is back in its pool.
+    /// Waits until the connections that were let go are back in their pool.
     ///
     /// A transaction that is dropped is rolled back when its connection returns, which a task of its own sees to. Once
     /// the answer is out a Lambda environment may be frozen before that task has run, with the transaction's locks held;

@@ -37,7 +37,6 @@ use store::Kept;
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// A JSON body, and the key under which it is to take effect once.
-#[derive(Clone)]
 pub struct Idempotent<T> {
     /// The body, as [`Json`] reads it.
     pub body: T,
@@ -46,7 +45,6 @@ pub struct Idempotent<T> {
 }
 
 /// What makes a request the same as an earlier one, but for its principal.
-#[derive(Clone)]
 pub struct Once(Option<Fingerprint>);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Idempotent<T> {
@@ -93,17 +91,8 @@ impl Once {
         scope: TenantScope,
         principal: impl ToString,
     ) -> Result<Attempt<T>, ApiError> {
-        let mut tx = ctx.db.begin(scope).await?;
-        let Some(print) = self.0 else {
-            return Ok(Attempt::First(Work { tx, keep: None }));
-        };
-        let claim = print.of(Some(scope.tenant_id), principal.to_string());
-        if !store::try_lock(&mut tx, claim.lock).await? {
-            return Err(in_flight());
-        }
-        // Only now, in a statement of its own: whoever held the lock has committed, and this one sees what it left.
-        let kept = store::find(&mut tx, &claim).await?;
-        attempt(tx, claim, kept).await
+        self.begin_as(ctx, scope, Some(scope.tenant_id), principal.to_string())
+            .await
     }
 
     /// Begins the operator's making of a tenant: the record of an earlier one lies in the tenant that it made.
@@ -111,35 +100,45 @@ impl Once {
     /// # Errors
     /// As [`Self::begin`].
     pub async fn begin_new_tenant<T>(self, ctx: &AppContext, tenant_id: Uuid) -> Result<Attempt<T>, ApiError> {
-        let scope = TenantScope::of(tenant_id);
+        self.begin_as(ctx, TenantScope::of(tenant_id), None, OPERATOR.to_owned())
+            .await
+    }
+
+    /// `within`: where the record of an earlier one lies, if that is known.
+    async fn begin_as<T>(
+        self,
+        ctx: &AppContext,
+        scope: TenantScope,
+        within: Option<Uuid>,
+        principal: String,
+    ) -> Result<Attempt<T>, ApiError> {
         let mut tx = ctx.db.begin(scope).await?;
         let Some(print) = self.0 else {
             return Ok(Attempt::First(Work { tx, keep: None }));
         };
-        let claim = print.of(None, OPERATOR.to_owned());
+        let claim = print.of(within, principal);
         if !store::try_lock(&mut tx, claim.lock).await? {
             return Err(in_flight());
         }
-        let kept = store::find_of_operator(&mut tx, &claim).await?;
-        attempt(tx, claim, kept).await
+        // Only now, in a statement of its own: whoever held the lock has committed, and this one sees what it left.
+        let kept = match within {
+            Some(_) => store::find(&mut tx, &claim).await?,
+            None => store::find_of_operator(&mut tx, &claim).await?,
+        };
+        match kept {
+            None => Ok(Attempt::First(Work { tx, keep: Some(claim) })),
+            Some(kept) if kept.body_hash == claim.body_hash => Ok(Attempt::Done(Performed(Effect::Before(kept)))),
+            Some(_) => Err(mismatch()),
+        }
     }
 }
 
-async fn attempt<T>(tx: TenantTx, claim: Claim, kept: Option<Kept>) -> Result<Attempt<T>, ApiError> {
-    let Some(kept) = kept else {
-        return Ok(Attempt::First(Work { tx, keep: Some(claim) }));
-    };
-    // Dropped, it would be rolled back only after the answer is out, and who asks again at once would find the lock taken.
-    tx.commit().await?;
-    if kept.body_hash == claim.body_hash {
-        Ok(Attempt::Done(Performed(Effect::Before(kept))))
-    } else {
-        Err(ApiError::new(
-            ErrorCode::IdempotencyMismatch,
-            "This Idempotency-Key was used for a request with another body",
-        )
-        .with_details(json!({ "header": "Idempotency-Key" })))
-    }
+fn mismatch() -> ApiError {
+    ApiError::new(
+        ErrorCode::IdempotencyMismatch,
+        "This Idempotency-Key was used for a request with another body",
+    )
+    .with_details(json!({ "header": "Idempotency-Key" }))
 }
 
 fn in_flight() -> ApiError {
