@@ -56,6 +56,24 @@ pub struct AppContext {
 }
 
 impl AppContext {
+    /// Puts a context together from what its function reads and connects to. Whatever tells the time tells it by `clock`.
+    #[must_use]
+    pub fn new(config: Config, secrets: Secrets, db: Database, cache: Cache, clock: Clock, duty: Duty) -> Self {
+        let random = Random::from_os();
+        Self {
+            ids: Ids::new(clock.clone(), random.clone()),
+            verifier: Verifier::new(&config.auth, cache.clone(), clock.clone()),
+            requests: Limiter::new("requests", config.rate_limit.rate(), cache.clone(), clock.clone()),
+            config: Arc::new(config),
+            clock,
+            random,
+            db,
+            cache,
+            secrets,
+            serves_operator: duty == Duty::TenantsAndOperator,
+        }
+    }
+
     /// The operator's credential, as the secret store has it now (within `SECRETS_CACHE_TTL_SECONDS`); `None` in a
     /// function that does not serve the operator.
     ///

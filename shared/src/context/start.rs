@@ -1,16 +1,15 @@
 //! The start of a function: everything that is wrong, said at once, and dependencies that are down, only said.
 
-use std::{fmt::Display, sync::Arc, time::Duration};
+use std::{fmt::Display, time::Duration};
 
 use tokio::time::{error::Elapsed, timeout};
 
-use super::{AppContext, Clock, Duty, Ids, Random};
+use super::{AppContext, Clock, Duty};
 use crate::{
-    auth::{OperatorCredential, Verifier},
+    auth::OperatorCredential,
     config::{Config, Draft},
     data::{Cache, Database},
     secrets::{self, Secrets},
-    throttle::Limiter,
 };
 
 /// Why a function refuses to start: every setting and every secret that is missing or wrong, by name, none with its value.
@@ -22,14 +21,6 @@ pub struct StartError(Vec<String>);
 const MOST_PINGING: Duration = Duration::from_secs(4);
 
 impl AppContext {
-    /// Builds the context of a function from settings that hold no mistake.
-    ///
-    /// # Errors
-    /// As [`start`](Self::start).
-    pub async fn connect(config: Config, duty: Duty) -> Result<Self, StartError> {
-        Self::start(config.into(), duty).await
-    }
-
     /// Builds the context of a function from its settings and secrets, and pings its dependencies side by side.
     ///
     /// # Errors
@@ -57,20 +48,7 @@ impl AppContext {
             return Err(StartError(mistakes));
         };
 
-        let clock = Clock::system();
-        let random = Random::from_os();
-        let context = Self {
-            ids: Ids::new(clock.clone(), random.clone()),
-            verifier: Verifier::new(&config.auth, cache.clone(), clock.clone()),
-            requests: Limiter::new("requests", config.rate_limit.rate(), cache.clone(), clock.clone()),
-            config: Arc::new(config),
-            clock,
-            random,
-            db,
-            cache,
-            secrets,
-            serves_operator: duty == Duty::TenantsAndOperator,
-        };
+        let context = Self::new(config, secrets, db, cache, Clock::system(), duty);
         let (postgres, redis) = tokio::join!(
             timeout(MOST_PINGING, context.db.ping()),
             timeout(MOST_PINGING, context.cache.ping())

@@ -1,18 +1,16 @@
 //! The context of a function, on the test's own database and the tests' Redis.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use secrecy::SecretString;
 use sqlx::PgPool;
 
 use super::{Snapshot, TestClient, TestClock, TestDatabase, TestTenant};
 use crate::{
-    auth::Verifier,
     config::Config,
-    context::{AppContext, Ids, Random},
+    context::{AppContext, Duty},
     data::{Cache, Database},
     secrets::Secrets,
-    throttle::Limiter,
 };
 
 /// The operator's credential in every test.
@@ -169,17 +167,6 @@ fn context(database_variable: &str, variables: Vec<(String, String)>, clock: &Te
     let url = |name: &str| SecretString::from(lookup(name).expect("the URL is set"));
     let db = Database::connect_lazy(&url(database_variable), &config.database).expect("a Postgres URL");
     let cache = Cache::connect_lazy(&url("REDIS_URL"), &config.redis).expect("a Redis URL");
-    let (clock, random) = (clock.clock(), Random::from_os());
-    AppContext {
-        ids: Ids::new(clock.clone(), random.clone()),
-        verifier: Verifier::new(&config.auth, cache.clone(), clock.clone()),
-        requests: Limiter::new("requests", config.rate_limit.rate(), cache.clone(), clock.clone()),
-        secrets: Secrets::from_lookup(lookup, Duration::from_mins(1)),
-        config: Arc::new(config),
-        clock,
-        random,
-        db,
-        cache,
-        serves_operator: true,
-    }
+    let secrets = Secrets::from_lookup(lookup, Duration::from_mins(1));
+    AppContext::new(config, secrets, db, cache, clock.clock(), Duty::TenantsAndOperator)
 }

@@ -4,18 +4,23 @@
 
 use chrono::Duration;
 use shared::{
-    auth::Verifier,
-    context::{Clock, Duty, Ids},
+    config::Config,
+    context::{AppContext, Clock, Duty},
     lambda,
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
     let shift = std::env::var("CLOCK_SHIFT_SECONDS")?.parse().map(Duration::seconds)?;
-    let mut ctx = lambda::start(Duty::TenantsAndOperator).await?;
+    let on_time = lambda::start(Duty::TenantsAndOperator).await?;
     let system = Clock::system();
-    ctx.clock = Clock::from_fn(move || system.now() + shift);
-    ctx.ids = Ids::new(ctx.clock.clone(), ctx.random.clone());
-    ctx.verifier = Verifier::new(&ctx.config.auth, ctx.cache.clone(), ctx.clock.clone());
-    lambda::serve(system_tests::product(ctx)).await
+    let skewed = AppContext::new(
+        Config::clone(&on_time.config),
+        on_time.secrets,
+        on_time.db,
+        on_time.cache,
+        Clock::from_fn(move || system.now() + shift),
+        Duty::TenantsAndOperator,
+    );
+    lambda::serve(system_tests::product(skewed)).await
 }

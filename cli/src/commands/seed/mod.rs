@@ -76,7 +76,7 @@ pub(crate) fn run(command: &Seed, output: Output) -> Result<Exit, Failure> {
 }
 
 async fn seed(config: Config) -> Result<Vec<Seeded>, Failure> {
-    let ctx = AppContext::connect(config, Duty::Tenants)
+    let ctx = AppContext::start(config.into(), Duty::Tenants)
         .await
         .map_err(|error| Failure::usage(error.to_string()))?;
     let known = store::list_tenants(ctx.db.without_tenant()).await?;
