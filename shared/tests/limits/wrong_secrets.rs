@@ -2,34 +2,16 @@
 
 use futures_util::future::join_all;
 use secrecy::ExposeSecret as _;
-use serde_json::{Value, json};
 use shared::{
     auth::{ApiKey, Environment},
-    http::{ApiError, Caller, Json, OperatorAccess, app, roles},
     testing::{Answer, TestClient, TestKey, TestStack},
 };
-use utoipa_axum::router::OpenApiRouter;
 
-const NO_REDIS: (&str, &str) = ("REDIS_URL", "redis://127.0.0.1:1");
+use crate::{NO_REDIS, client_of};
+
 const GUESSER: &str = "192.0.2.66";
 /// How many wrong secrets for one key are looked at from one address.
 const LOOKED_AT: usize = 50;
-
-async fn of_anyone(_: Caller<{ roles::ANY }>) -> Json<Value> {
-    Json(json!({}))
-}
-
-async fn of_operator(access: OperatorAccess) -> Result<Json<Value>, ApiError> {
-    access.operator()?;
-    Ok(Json(json!({})))
-}
-
-fn client(stack: &TestStack) -> TestClient {
-    let routes = OpenApiRouter::new()
-        .route("/anyone", axum::routing::get(of_anyone))
-        .route("/operator", axum::routing::get(of_operator));
-    stack.client(app(stack.ctx.clone(), routes).0)
-}
 
 /// The key with another secret, of the right form.
 fn guess(stack: &TestStack, key: &TestKey) -> TestKey {
@@ -68,7 +50,7 @@ async fn guesses_are_slowed_and_the_holder_is_not() {
     for settings in [&[][..], &[NO_REDIS]] {
         let stack = TestStack::with(settings).await;
         let tenant = stack.tenant().await;
-        let client = client(&stack);
+        let client = client_of(&stack);
         ask(&client, &tenant.agent, GUESSER).await.expect(200);
 
         let looked_at = guess_until_slowed(&stack, &client, &tenant.agent).await;
@@ -88,7 +70,7 @@ async fn guesses_are_slowed_and_the_holder_is_not() {
         if settings.is_empty() {
             // In a process that has not seen it yet the verdict comes from Redis.
             let fresh = TestStack::on_same_servers(&stack);
-            ask(&self::client(&fresh), &tenant.agent, GUESSER).await.expect(200);
+            ask(&client_of(&fresh), &tenant.agent, GUESSER).await.expect(200);
         }
     }
 }
@@ -97,9 +79,9 @@ async fn guesses_are_slowed_and_the_holder_is_not() {
 async fn all_processes_slow_a_guesser_together() {
     let stack = TestStack::start().await;
     let tenant = stack.tenant().await;
-    guess_until_slowed(&stack, &client(&stack), &tenant.agent).await;
+    guess_until_slowed(&stack, &client_of(&stack), &tenant.agent).await;
     let other = TestStack::on_same_servers(&stack);
-    let elsewhere = client(&other);
+    let elsewhere = client_of(&other);
     ask(&elsewhere, &guess(&stack, &tenant.agent), GUESSER)
         .await
         .expect_error(429, "RATE_LIMITED");
@@ -114,7 +96,7 @@ async fn all_processes_slow_a_guesser_together() {
 async fn an_unknown_key_is_always_401() {
     let stack = TestStack::start().await;
     let tenant = stack.tenant().await;
-    let client = client(&stack);
+    let client = client_of(&stack);
     let mut unknown = tenant.agent.clone();
     unknown.id = stack.ctx.ids.next();
     for _ in 0..LOOKED_AT * 5 {
@@ -128,7 +110,7 @@ async fn an_unknown_key_is_always_401() {
 async fn a_key_in_use_never_needs_bcrypt_again() {
     let stack = TestStack::with(&[("AUTH_VERDICT_TTL_SECONDS", "60")]).await;
     let tenant = stack.tenant().await;
-    let client = client(&stack);
+    let client = client_of(&stack);
     ask(&client, &tenant.agent, GUESSER).await.expect(200);
     guess_until_slowed(&stack, &client, &tenant.agent).await;
     // Used every 40 seconds the verdict is renewed; if it were not, the slowed address would be told to wait.
@@ -143,7 +125,7 @@ async fn what_many_guess_at_once_is_paid_for_afterwards() {
     for settings in [&[][..], &[NO_REDIS]] {
         let stack = TestStack::with(settings).await;
         let tenant = stack.tenant().await;
-        let client = client(&stack);
+        let client = client_of(&stack);
         let began = stack.clock.now();
         let mut looked_at = 0;
         for _ in 0..4 {
@@ -172,7 +154,7 @@ async fn what_many_guess_at_once_is_paid_for_afterwards() {
 async fn neighbours_behind_one_address_are_not_slowed() {
     let stack = TestStack::start().await;
     let (tenant, other) = (stack.tenant().await, stack.tenant().await);
-    let client = client(&stack);
+    let client = client_of(&stack);
     for key in [&tenant.agent, &tenant.admin, &tenant.approver, &tenant.auditor] {
         guess_until_slowed(&stack, &client, key).await;
     }
@@ -184,7 +166,7 @@ async fn neighbours_behind_one_address_are_not_slowed() {
 #[tokio::test]
 async fn a_wrong_bearer_on_the_operators_routes_is_always_401() {
     let stack = TestStack::start().await;
-    let client = client(&stack);
+    let client = client_of(&stack);
     for guess in 0..LOOKED_AT * 2 {
         client
             .request("GET", "/operator")

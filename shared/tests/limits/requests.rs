@@ -1,39 +1,15 @@
 //! How much a credential may ask, over the frame: counted for all processes together, in front of the role and behind the
 //! credential.
 
-use axum::extract::State;
-use serde_json::{Value, json};
 use shared::{
-    context::AppContext,
-    http::{ApiError, Caller, Json, OperatorAccess, app, roles},
-    testing::{Answer, TestClient, TestStack},
+    http::app,
+    testing::{Answer, TestStack},
 };
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::{NO_REDIS, client_of, of_anyone};
+
 const SLOW: [(&str, &str); 2] = [("RATE_LIMIT_PER_SECOND", "1"), ("RATE_LIMIT_BURST", "3")];
-/// Nobody listens there.
-const NO_REDIS: (&str, &str) = ("REDIS_URL", "redis://127.0.0.1:1");
-
-async fn of_anyone(_: State<AppContext>, _: Caller<{ roles::ANY }>) -> Json<Value> {
-    Json(json!({}))
-}
-
-async fn of_admins(_: Caller<{ roles::ADMIN }>) -> Json<Value> {
-    Json(json!({}))
-}
-
-async fn of_operator(access: OperatorAccess) -> Result<Json<Value>, ApiError> {
-    access.operator()?;
-    Ok(Json(json!({})))
-}
-
-fn client(stack: &TestStack) -> TestClient {
-    let routes = OpenApiRouter::new()
-        .route("/anyone", axum::routing::get(of_anyone))
-        .route("/admins", axum::routing::get(of_admins))
-        .route("/operator", axum::routing::get(of_operator));
-    stack.client(app(stack.ctx.clone(), routes).0)
-}
 
 /// What the answer says is left, and the seconds until all is.
 fn left(answer: &Answer) -> (u32, u32) {
@@ -62,7 +38,7 @@ fn refused(answer: &Answer) {
 async fn a_burst_and_then_429_before_the_role_and_behind_the_credential() {
     let stack = TestStack::with(&SLOW).await;
     let tenant = stack.tenant().await;
-    let client = client(&stack);
+    let client = client_of(&stack);
     for expected in [2, 1] {
         let answer = client.get(&tenant.agent, "/anyone").await;
         answer.expect(200);
@@ -92,7 +68,7 @@ async fn a_burst_and_then_429_before_the_role_and_behind_the_credential() {
 async fn the_operator_is_counted_too() {
     // The tests share one Redis and the operator is one: alone, so that others' requests are not counted with these.
     let stack = TestStack::with(&[SLOW[0], SLOW[1], NO_REDIS]).await;
-    let client = client(&stack);
+    let client = client_of(&stack);
     let ask = || client.request("GET", "/operator").bearer(stack.operator()).send();
     for _ in 0..3 {
         ask().await.expect(200);
@@ -105,7 +81,7 @@ async fn all_processes_count_together_and_forget_in_time() {
     let stack = TestStack::with(&SLOW).await;
     let other = TestStack::on_same_servers(&stack);
     let tenant = stack.tenant().await;
-    let (here, there) = (client(&stack), {
+    let (here, there) = (client_of(&stack), {
         let mut ctx = other.ctx.clone();
         ctx.requests = stack.ctx.requests.clone();
         stack.client(
@@ -133,7 +109,7 @@ async fn without_redis_each_process_counts_for_itself() {
     let settings = [SLOW[0], SLOW[1], NO_REDIS];
     let stack = TestStack::with(&settings).await;
     let tenant = stack.tenant().await;
-    let client = client(&stack);
+    let client = client_of(&stack);
     for _ in 0..3 {
         client.get(&tenant.agent, "/anyone").await.expect(200);
     }
