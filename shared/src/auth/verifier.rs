@@ -19,7 +19,6 @@ use super::{
     ApiKey,
     wrong_secrets::{TooManyWrongSecrets, WrongSecrets},
 };
-
 use crate::{
     config::AuthConfig,
     context::Clock,

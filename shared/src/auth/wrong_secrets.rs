@@ -35,7 +35,7 @@ impl WrongSecrets {
 
     /// Whether another guess at the key's secret may be looked at.
     pub(super) async fn check(&self, key_id: Uuid, address: &str) -> Result<(), TooManyWrongSecrets> {
-        let allowance = self.0.peek(&format!("{key_id}:{}", network(address))).await;
+        let allowance = self.0.peek(&party(key_id, address)).await;
         if allowance.allowed {
             Ok(())
         } else {
@@ -46,8 +46,12 @@ impl WrongSecrets {
     /// Counts a guess that was wrong, as many times as it cost a look.
     pub(super) async fn count(&self, key_id: Uuid, address: &str, looks: usize) {
         let looks = u32::try_from(looks).unwrap_or(u32::MAX);
-        self.0.charge(&format!("{key_id}:{}", network(address)), looks).await;
+        self.0.charge(&party(key_id, address), looks).await;
     }
+}
+
+fn party(key_id: Uuid, address: &str) -> String {
+    format!("{key_id}:{}", network(address))
 }
 
 /// What one party commands: an IPv4 address, or the /64 network that a line of IPv6 gets as a whole (RFC 6177).
