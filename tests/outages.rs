@@ -31,6 +31,8 @@ struct Scene {
     tenant: TestTenant,
     /// Approvals nobody has decided: one to read, one for each verb.
     approvals: [Uuid; 4],
+    /// Approved ones: to redeem, to revoke.
+    approved: [Uuid; 2],
     token: Value,
     audit_event: Uuid,
     task: Uuid,
@@ -49,13 +51,18 @@ impl Scene {
         let client = proxied.stack.client(product(proxied.stack.ctx.clone()));
         let mut approvals = Vec::new();
         let mut token = Value::Null;
-        for _ in 0..4 {
+        for _ in 0..6 {
             let made = client
                 .post(&tenant.agent, "/api/v1/approvals", approval())
                 .await
                 .expect(201);
             approvals.push(id(&made));
             token = made["token"].clone();
+        }
+        let approved = [approvals[4], approvals[5]];
+        for id in approved {
+            let approve = format!("/api/v1/approvals/{id}/approve");
+            let _ = client.post(&tenant.approver, &approve, json!({})).await.expect(200);
         }
         let event = client
             .post(&tenant.agent, "/api/v1/audit/events", audit_event("scene"))
@@ -73,7 +80,8 @@ impl Scene {
             .await
             .expect(201);
         Self {
-            approvals: approvals.try_into().expect("four"),
+            approvals: [approvals[0], approvals[1], approvals[2], approvals[3]],
+            approved,
             token,
             audit_event: event["events"][0]["event_id"]
                 .as_str()
@@ -90,6 +98,7 @@ impl Scene {
     /// A request on the route that succeeds while everything is in order.
     async fn ask(&self, route: &Route) -> Answer {
         let [readable, approvable, deniable, cancellable] = self.approvals;
+        let [redeemable, revocable] = self.approved;
         let tenant = &self.tenant;
         let spare = tenant.auditor.user_id.expect("a person");
         let plain = (None, &tenant.admin, json!({}));
@@ -107,6 +116,12 @@ impl Scene {
             ("POST", "/api/v1/approvals/{id}/approve") => (Some(approvable), &tenant.approver, json!({})),
             ("POST", "/api/v1/approvals/{id}/deny") => (Some(deniable), &tenant.approver, json!({})),
             ("POST", "/api/v1/approvals/{id}/cancel") => (Some(cancellable), &tenant.agent, json!({})),
+            ("POST", "/api/v1/approvals/{id}/redeem") => (
+                Some(redeemable),
+                &tenant.agent,
+                json!({ "tool_call": approval()["tool_call"] }),
+            ),
+            ("POST", "/api/v1/approvals/{id}/revoke") => (Some(revocable), &tenant.approver, json!({ "reason": "x" })),
             ("POST", "/api/v1/audit/events") => (None, &tenant.agent, audit_event("asked")),
             ("GET", "/api/v1/audit/events/{id}") => (Some(self.audit_event), &tenant.agent, json!({})),
             ("POST", "/api/v1/tasks/ping") => (None, &tenant.agent, json!({})),

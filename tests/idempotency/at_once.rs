@@ -5,18 +5,17 @@ use std::{cell::Cell, time::Duration};
 use serde_json::json;
 use shared::testing::{Answer, TestStack, poll_until};
 use system_tests::product;
-use uuid::Uuid;
 
 use crate::{
     PATIENCE,
-    cases::{Stage, cases, is_replay},
+    cases::{Before, Stage, cases, is_replay},
 };
 
 #[tokio::test]
 async fn of_sixteen_at_once_one_does_it() {
     let mut in_flight = 0;
-    for index in 0..cases(Uuid::nil()).len() {
-        let stage = Stage::of(index).await;
+    for case in cases(Before::default()) {
+        let stage = Stage::of(case.operation).await;
         let before = stage.made().await;
         let at_once = (0..16).map(|_| tokio::spawn(stage.ask("key-1", 0).send()));
         let answers: Vec<Answer> = futures_util::future::join_all(at_once)
@@ -45,7 +44,7 @@ async fn of_sixteen_at_once_one_does_it() {
 
 #[tokio::test]
 async fn what_was_dropped_midway_is_neither_done_nor_kept() {
-    let stage = Stage::of(4).await;
+    let stage = Stage::of("create_approval").await;
     let before = stage.made().await;
     let dropped = Cell::new(0);
     // Longer and longer, until it is through: so it was cut at one point after the other.
@@ -98,7 +97,7 @@ async fn a_refusal_is_over_when_it_is_answered() {
 
 #[tokio::test]
 async fn a_twin_that_comes_while_the_first_is_in_flight_is_told_so() {
-    let stage = Stage::of(2).await;
+    let stage = Stage::of("create_user").await;
     // Whoever inserts a user waits here.
     let mut held = stage.stack.owner_pool().begin().await.expect("begun");
     sqlx::query("LOCK TABLE users IN SHARE MODE")

@@ -5,7 +5,7 @@ use shared::testing::{Answer, TestClient, TestRequest, TestStack, TestTenant};
 use system_tests::{product, routes::routes};
 use uuid::Uuid;
 
-/// How to ask one operation: two bodies that both succeed.
+/// How to ask one operation: a body that succeeds, and another one of the right form.
 pub(crate) struct Case {
     pub(crate) operation: &'static str,
     pub(crate) path: String,
@@ -17,8 +17,18 @@ pub(crate) struct Case {
     pub(crate) made: &'static str,
 }
 
-/// The operations, for a tenant that has no admin yet where that matters.
-pub(crate) fn cases(fresh: Uuid) -> Vec<Case> {
+/// What has to be there for some operations.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Before {
+    /// A tenant that has no admin yet.
+    fresh_tenant: Uuid,
+    /// An approval that the admin asked for and may redeem.
+    approval: Uuid,
+}
+
+/// How to ask each operation.
+pub(crate) fn cases(before: Before) -> Vec<Case> {
+    let Before { fresh_tenant, approval } = before;
     let case = |operation, path: &str, status, bodies, shown_once, made| Case {
         operation,
         path: path.to_owned(),
@@ -38,7 +48,7 @@ pub(crate) fn cases(fresh: Uuid) -> Vec<Case> {
         ),
         case(
             "bootstrap_tenant",
-            &format!("/api/v1/tenants/{fresh}/bootstrap"),
+            &format!("/api/v1/tenants/{fresh_tenant}/bootstrap"),
             201,
             [
                 json!({ "email": "a@example.com", "name": "A" }),
@@ -81,6 +91,17 @@ pub(crate) fn cases(fresh: Uuid) -> Vec<Case> {
             "SELECT count(*) FROM approval_requests",
         ),
         case(
+            "redeem_approval",
+            &format!("/api/v1/approvals/{approval}/redeem"),
+            200,
+            [
+                json!({ "tool_call": { "tool": "t", "arguments": { "n": 1 } } }),
+                json!({ "tool_call": { "tool": "t", "arguments": { "n": 2 } } }),
+            ],
+            &[],
+            "SELECT count(*) FROM approval_requests WHERE status = 'CONSUMED'",
+        ),
+        case(
             "record_events",
             "/api/v1/audit/events",
             202,
@@ -114,27 +135,61 @@ pub(crate) struct Stage {
     pub(crate) client: TestClient,
     pub(crate) tenant: TestTenant,
     pub(crate) case: Case,
+    before: Before,
 }
 
-impl Stage {
-    pub(crate) async fn of(index: usize) -> Self {
-        let stack = TestStack::start().await;
-        let tenant = stack.tenant().await;
-        let client = stack.client(product(stack.ctx.clone()));
-        let fresh = client
+fn case_of(operation: &str, before: Before) -> Case {
+    let found = cases(before).into_iter().find(|case| case.operation == operation);
+    found.unwrap_or_else(|| panic!("no case of {operation}"))
+}
+
+impl Before {
+    async fn make(stack: &TestStack, client: &TestClient, tenant: &TestTenant) -> Self {
+        let id = |made: &Value| made["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+        let fresh_tenant = client
             .request("POST", "/api/v1/tenants")
             .bearer(stack.operator())
             .json(&json!({ "name": "Fresh" }))
             .send()
             .await
             .expect(201);
-        let fresh = fresh["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
-        let case = cases(fresh).swap_remove(index);
+        let call = json!({ "tool": "t", "arguments": { "n": 1 } });
+        let asked = json!({ "tool_call": call, "reason": "before" });
+        let asked = client.post(&tenant.admin, "/api/v1/approvals", asked).await.expect(201);
+        let before = Self {
+            fresh_tenant: id(&fresh_tenant),
+            approval: id(&asked),
+        };
+        let approve = format!("/api/v1/approvals/{}/approve", before.approval);
+        let _ = client.post(&tenant.approver, &approve, json!({})).await.expect(200);
+        before
+    }
+}
+
+impl Stage {
+    pub(crate) async fn of(operation: &str) -> Self {
+        let stack = TestStack::start().await;
+        let tenant = stack.tenant().await;
+        let client = stack.client(product(stack.ctx.clone()));
+        let before = Before::make(&stack, &client, &tenant).await;
         Self {
+            case: case_of(operation, before),
+            before,
             stack,
             client,
             tenant,
-            case,
+        }
+    }
+
+    /// The same in another process.
+    pub(crate) fn elsewhere(&self) -> Self {
+        let stack = TestStack::on_same_servers(&self.stack);
+        Self {
+            client: stack.client(product(stack.ctx.clone())),
+            tenant: self.tenant.clone(),
+            case: case_of(self.case.operation, self.before),
+            before: self.before,
+            stack,
         }
     }
 

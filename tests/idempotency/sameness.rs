@@ -139,7 +139,7 @@ async fn what_was_in_time_when_it_was_first_sent_is_replayed_when_it_no_longer_i
 
 #[tokio::test]
 async fn an_object_that_is_spelt_otherwise_is_the_same() {
-    let stage = Stage::of(1).await;
+    let stage = Stage::of("bootstrap_tenant").await;
     let first = stage.ask("key-1", 0).send().await;
     first.expect(201);
     let (start, id) = stage.case.path.split_at("/api/v1/tenants/".len());

@@ -32,6 +32,8 @@ async fn ask(journal: &mut Journal, key: &TestKey, quorum: u32) -> Value {
 pub(crate) async fn of_requests(journal: &mut Journal) {
     let tenant = journal.stack.tenant().await;
     approved_and_cancelled(journal, &tenant).await;
+    redeemed(journal, &tenant).await;
+    revoked(journal, &tenant).await;
     denied_after_all(journal, &tenant).await;
     past_its_deadline(journal, &tenant).await;
     let agent = Who::Key(&tenant.agent);
@@ -94,6 +96,65 @@ async fn approved_and_cancelled(journal: &mut Journal, tenant: &TestTenant) {
         .await;
     journal
         .leaves_nothing(("check_approval", Who::Key(&tenant.admin), "", 404), check)
+        .await;
+}
+
+async fn ask_approved(journal: &mut Journal, tenant: &TestTenant) -> String {
+    let asked = ask(journal, &tenant.agent, 1).await;
+    let id = asked["id"].as_str().expect("an id");
+    let approve = ("approve_request", Who::Key(&tenant.approver), id, 200);
+    journal
+        .leaves(approve, Some(json!({})), both(&["approval.approved"]))
+        .await;
+    id.to_owned()
+}
+
+async fn redeemed(journal: &mut Journal, tenant: &TestTenant) {
+    let agent = Who::Key(&tenant.agent);
+    let live = Some(json!({ "tool_call": request(1)["tool_call"] }));
+    let other = Some(json!({ "tool_call": { "tool": "deploy", "arguments": { "n": 2 } } }));
+    let pending = ask(journal, &tenant.agent, 1).await;
+    let pending = pending["id"].as_str().expect("an id");
+    journal
+        .leaves_nothing(("redeem_approval", agent, pending, 409), live.clone())
+        .await;
+    let id = &ask_approved(journal, tenant).await;
+    journal.leaves_nothing(("redeem_approval", agent, id, 409), other).await;
+    journal
+        .leaves_nothing(("redeem_approval", Who::Key(&tenant.admin), id, 403), live.clone())
+        .await;
+    journal
+        .leaves(
+            ("redeem_approval", agent, id, 200),
+            live.clone(),
+            both(&["approval.consumed"]),
+        )
+        .await;
+    journal.leaves_nothing(("redeem_approval", agent, id, 409), live).await;
+}
+
+async fn revoked(journal: &mut Journal, tenant: &TestTenant) {
+    let id = &ask_approved(journal, tenant).await;
+    let reason = Some(json!({ "reason": "changed my mind" }));
+    let (first, second) = (Who::Key(&tenant.approver), Who::Key(&tenant.second_approver));
+    journal
+        .leaves_nothing(("revoke_approval", second, id, 403), reason.clone())
+        .await;
+    journal
+        .leaves(
+            ("revoke_approval", first, id, 200),
+            reason.clone(),
+            both(&["approval.revoked"]),
+        )
+        .await;
+    for who in [first, Who::Key(&tenant.admin)] {
+        journal
+            .leaves_nothing(("revoke_approval", who, id, 200), reason.clone())
+            .await;
+    }
+    let live = Some(json!({ "tool_call": request(1)["tool_call"] }));
+    journal
+        .leaves_nothing(("redeem_approval", Who::Key(&tenant.agent), id, 409), live)
         .await;
 }
 

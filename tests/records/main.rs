@@ -20,7 +20,7 @@ use crate::journal::{Journal, Who, unacceptable};
 type Promise = (&'static str, &'static [&'static str]);
 
 /// What each operation that is no GET leaves, by its id. Nothing: it only reads.
-const PROMISES: [(&str, &[Promise]); 18] = [
+const PROMISES: [(&str, &[Promise]); 20] = [
     ("create_tenant", &[("tenant.created", &[])]),
     (
         "update_tenant",
@@ -58,6 +58,8 @@ const PROMISES: [(&str, &[Promise]); 18] = [
     ),
     ("deny_request", &[("approval.denied", &["approval.denied"])]),
     ("cancel_request", &[("approval.cancelled", &["approval.cancelled"])]),
+    ("redeem_approval", &[("approval.consumed", &["approval.consumed"])]),
+    ("revoke_approval", &[("approval.revoked", &["approval.revoked"])]),
     // Itself: the recorder names the action.
     ("record_events", &[("deploy.finished", &[])]),
 ];

@@ -5,14 +5,19 @@ use serde_json::{Value, json};
 use shared::testing::{TestClient, TestStack, TestTenant};
 use uuid::Uuid;
 
-use crate::routes::Route;
+use crate::{
+    routes::{Route, routes},
+    samples::sample,
+};
 
 /// One of each kind.
 #[derive(Debug)]
 pub struct Objects {
     /// A pending request of the tenant's agent.
     pub approval: Uuid,
-    /// The token of that request.
+    /// An approved one, for the call that the sample of a redemption presents.
+    pub approved: Uuid,
+    /// The token of the pending request.
     pub token: String,
     /// An event that the agent recorded.
     pub audit_event: Uuid,
@@ -42,6 +47,16 @@ impl Objects {
         let call = json!({ "tool": "deploy", "arguments": {} });
         let approval = json!({ "tool_call": call, "reason": "one of each" });
         let approval = post(&tenant.agent, "/api/v1/approvals", approval, 201).await;
+        let redemption = routes().into_iter().find(|route| route.id == "redeem_approval");
+        let live = sample(
+            &redemption
+                .and_then(|route| route.body)
+                .expect("a redemption has a body"),
+        );
+        let approved = json!({ "tool_call": live["tool_call"], "reason": "one of each" });
+        let approved = id(&post(&tenant.agent, "/api/v1/approvals", approved, 201).await["id"]);
+        let approve = format!("/api/v1/approvals/{approved}/approve");
+        let _ = post(&tenant.approver, &approve, json!({}), 200).await;
         let audit_request_id = format!("recorded-{unique}");
         let caller_id = tenant.agent.principal.trim_start_matches("agent:");
         let event =
@@ -61,6 +76,7 @@ impl Objects {
             .expect(201);
         Self {
             approval: id(&approval["id"]),
+            approved,
             token: approval["token"].as_str().expect("a token").to_owned(),
             audit_event: id(&event["events"][0]["event_id"]),
             audit_request_id,
@@ -92,6 +108,8 @@ impl Objects {
             return route.path.clone();
         }
         let kinds = [
+            ("/api/v1/approvals/{id}/redeem", self.approved),
+            ("/api/v1/approvals/{id}/revoke", self.approved),
             ("/api/v1/approvals/{id}", self.approval),
             ("/api/v1/audit/events/{id}", self.audit_event),
             ("/api/v1/users/{id}", self.user),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     approval::Decision,
-    decide::{NewVote, decide},
+    decide::{Decider, NewVote, decide},
     view::ApprovalStatus,
 };
 
@@ -34,5 +34,7 @@ pub(crate) async fn approve_request(
     Path(id): Path<Uuid>,
     Json(vote): Json<Option<NewVote>>,
 ) -> Result<Json<ApprovalStatus>, ApiError> {
-    decide(&ctx, &caller, id, Decision::Approve, vote.unwrap_or_default()).await
+    let decider = Decider::try_from(&*caller)?;
+    let status = decide(&ctx, &decider, id, Decision::Approve, vote.unwrap_or_default()).await?;
+    Ok(Json(status))
 }

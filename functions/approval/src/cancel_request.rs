@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use crate::{
     approval::ApprovalState,
-    events::{self, Change},
+    events::{self, Actor, Change},
     fast_path, store,
-    transitions::{self, Cancellation, StateRefusal},
+    transitions::{self, StateRefusal, Withdrawal},
     view::ApprovalStatus,
 };
 
@@ -48,13 +48,13 @@ pub(crate) async fn cancel_request(
         .await?
         .filter(|approval| approval.is_visible_to(&caller))
         .ok_or_else(ApiError::not_found)?;
-    if transitions::cancel(approval.state())? == Cancellation::Repeats {
+    if transitions::cancel(approval.state())? == Withdrawal::Repeats {
         return Ok(Json(ApprovalStatus::from(&approval)));
     }
     let after = store::settle(&mut tx, &approval, ApprovalState::Cancelled, approval.read_at)
         .await?
         .ok_or(StateRefusal::Expired)?;
-    events::record(&mut tx, &ctx, &caller, &after, Change::Cancelled).await?;
+    events::record(&mut tx, &ctx, &Actor::from(&*caller), &after, Change::Cancelled).await?;
     tx.commit().await?;
 
     fast_path::announce(&ctx, caller.tenant_id, &after).await;

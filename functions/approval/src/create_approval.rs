@@ -17,7 +17,7 @@ use crate::{
     approval::{Approval, ApprovalState, ToolCall},
     digest::{Action, Display, action_digest, display_hash},
     eligibility::Electorate,
-    events::{self, Change},
+    events::{self, Actor, Change},
     fast_path,
     intake::{Asked, NewApproval},
     store,
@@ -73,7 +73,7 @@ pub(crate) async fn create_approval(
     let change = Change::Requested {
         arguments: asked.arguments,
     };
-    events::record(&mut work, &ctx, &caller, &approval, change).await?;
+    events::record(&mut work, &ctx, &Actor::from(&*caller), &approval, change).await?;
     let status = ApprovalStatus::from(&approval);
     let answer = work.commit(CreatedApproval { status, token }).await?;
 

@@ -5,9 +5,10 @@
 
 use serde::Deserialize;
 use shared::{
-    auth::Principal,
+    auth::{Principal, Subject},
     context::AppContext,
-    http::{ApiError, Json},
+    data::TenantScope,
+    http::ApiError,
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 use crate::{
     approval::Decision,
     eligibility::{Electorate, Ineligible},
-    events::{self, Change},
+    events::{self, Actor, Change},
     fast_path, intake,
     refusal::stale_view,
     store,
@@ -38,7 +39,38 @@ pub(crate) struct NewVote {
     display_hash: Option<String>,
 }
 
-/// Records the caller's vote and, when it decides, moves the request.
+/// The person who decides, whichever way they came in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Decider {
+    pub(crate) tenant_id: Uuid,
+    pub(crate) user_id: Uuid,
+    /// That of the key they came with; none came with a link.
+    pub(crate) trust_level: Option<i16>,
+}
+
+impl TryFrom<&Principal> for Decider {
+    type Error = ApiError;
+
+    /// An agent's credential can never decide.
+    fn try_from(principal: &Principal) -> Result<Self, ApiError> {
+        Ok(Self {
+            tenant_id: principal.tenant_id,
+            user_id: principal.user_id().ok_or_else(ApiError::forbidden)?,
+            trust_level: Some(principal.trust_level),
+        })
+    }
+}
+
+impl From<&Decider> for Actor {
+    fn from(decider: &Decider) -> Self {
+        Self {
+            name: Subject::User(decider.user_id).to_string(),
+            trust_level: decider.trust_level,
+        }
+    }
+}
+
+/// Records the person's vote and, when it decides, moves the request.
 ///
 /// The vote, the transition, its audit event and its outbox event commit together or not at all.
 ///
@@ -47,20 +79,24 @@ pub(crate) struct NewVote {
 /// `STALE_VIEW`, in this order.
 pub(crate) async fn decide(
     ctx: &AppContext,
-    principal: &Principal,
+    decider: &Decider,
     id: Uuid,
     decision: Decision,
     vote: NewVote,
-) -> Result<Json<ApprovalStatus>, ApiError> {
+) -> Result<ApprovalStatus, ApiError> {
     let note = vote
         .note
         .as_deref()
         .map(|note| intake::prose("note", note))
         .transpose()?
         .flatten();
-    let by = principal.to_string();
-    let user_id = principal.user_id().ok_or_else(ApiError::forbidden)?;
-    let mut tx = ctx.db.begin(principal.scope()).await?;
+    let actor = Actor::from(decider);
+    let by = actor.name.as_str();
+    let scope = TenantScope {
+        tenant_id: decider.tenant_id,
+        user_id: Some(decider.user_id),
+    };
+    let mut tx = ctx.db.begin(scope).await?;
 
     let approval = store::lock(&mut tx, id).await?.ok_or_else(ApiError::not_found)?;
     let electorate = Electorate {
@@ -68,29 +104,29 @@ pub(crate) async fn decide(
         owner_user_id: approval.owner_user_id,
         approver_groups: &approval.approver_groups,
     };
-    let approver = store::find_approver(&mut tx, user_id)
+    let approver = store::find_approver(&mut tx, decider.user_id)
         .await?
         .ok_or(Ineligible::NotEligible)?;
     electorate.admit(&approver)?;
-    let ballot = transitions::vote(approval.state(), approval.vote_of(&by), decision)?;
+    let ballot = transitions::vote(approval.state(), approval.vote_of(by), decision)?;
     if vote.display_hash.is_some_and(|seen| seen != approval.display_hash) {
         return Err(stale_view());
     }
 
     let now = approval.read_at;
     match ballot {
-        Ballot::Repeats => return Ok(Json(ApprovalStatus::from(&approval))),
-        Ballot::Counts => store::insert_vote(&mut tx, id, &by, decision, note.as_deref(), now).await?,
-        Ballot::Replaces => store::replace_vote(&mut tx, id, &by, decision, note.as_deref(), now).await?,
+        Ballot::Repeats => return Ok(ApprovalStatus::from(&approval)),
+        Ballot::Counts => store::insert_vote(&mut tx, id, by, decision, note.as_deref(), now).await?,
+        Ballot::Replaces => store::replace_vote(&mut tx, id, by, decision, note.as_deref(), now).await?,
     }
     let approvals = store::count_approvals(&mut tx, id).await?;
     let next = transitions::after_vote(decision, approvals, approval.required_approvals);
     let after = store::settle(&mut tx, &approval, next, now)
         .await?
         .ok_or(StateRefusal::Expired)?;
-    events::record(&mut tx, ctx, principal, &after, Change::Voted { decision, note }).await?;
+    events::record(&mut tx, ctx, &actor, &after, Change::Voted { decision, note }).await?;
     tx.commit().await?;
 
-    fast_path::announce(ctx, principal.tenant_id, &after).await;
-    Ok(Json(ApprovalStatus::from(&after)))
+    fast_path::announce(ctx, decider.tenant_id, &after).await;
+    Ok(ApprovalStatus::from(&after))
 }

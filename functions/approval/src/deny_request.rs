@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     approval::Decision,
-    decide::{NewVote, decide},
+    decide::{Decider, NewVote, decide},
     view::ApprovalStatus,
 };
 
@@ -35,5 +35,7 @@ pub(crate) async fn deny_request(
     Path(id): Path<Uuid>,
     Json(vote): Json<Option<NewVote>>,
 ) -> Result<Json<ApprovalStatus>, ApiError> {
-    decide(&ctx, &caller, id, Decision::Deny, vote.unwrap_or_default()).await
+    let decider = Decider::try_from(&*caller)?;
+    let status = decide(&ctx, &decider, id, Decision::Deny, vote.unwrap_or_default()).await?;
+    Ok(Json(status))
 }

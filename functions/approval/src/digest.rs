@@ -47,7 +47,7 @@ pub(crate) struct Display<'a> {
 ///
 /// # Errors
 /// `INTERNAL_ERROR`: the action has no canonical form, which strictly parsed JSON always has.
-pub(crate) fn action_digest(nonce: &[u8; 32], action: &Action<'_>) -> Result<String, ApiError> {
+pub(crate) fn action_digest(nonce: &[u8], action: &Action<'_>) -> Result<String, ApiError> {
     let hash = Sha256::new_with_prefix(ACTION_DOMAIN)
         .chain_update(nonce)
         .chain_update(canonical(action)?);

@@ -17,6 +17,23 @@ use crate::{
     view::ApprovalStatus,
 };
 
+/// Who changed a request, as the audit log names them.
+pub(crate) struct Actor {
+    /// As a principal.
+    pub(crate) name: String,
+    /// That of the key they came with; none came with a link.
+    pub(crate) trust_level: Option<i16>,
+}
+
+impl From<&Principal> for Actor {
+    fn from(principal: &Principal) -> Self {
+        Self {
+            name: principal.to_string(),
+            trust_level: Some(principal.trust_level),
+        }
+    }
+}
+
 /// What happened to a request.
 pub(crate) enum Change {
     /// It was made, for a call with these raw arguments.
@@ -28,6 +45,10 @@ pub(crate) enum Change {
     Voted { decision: Decision, note: Option<String> },
     /// It was withdrawn.
     Cancelled,
+    /// The requester presented the approved action, and may execute it.
+    Consumed,
+    /// The approval was taken back.
+    Revoked { reason: String },
 }
 
 impl Change {
@@ -39,6 +60,8 @@ impl Change {
             (Self::Voted { .. }, ApprovalState::Denied) => "approval.denied",
             (Self::Voted { .. }, _) => "approval.voted",
             (Self::Cancelled, _) => "approval.cancelled",
+            (Self::Consumed, _) => "approval.consumed",
+            (Self::Revoked { .. }, _) => "approval.revoked",
         }
     }
 }
@@ -50,13 +73,13 @@ impl Change {
 pub(crate) async fn record(
     tx: &mut TenantTx,
     ctx: &AppContext,
-    principal: &Principal,
+    actor: &Actor,
     after: &Approval,
     change: Change,
 ) -> Result<(), ApiError> {
     let name = change.name(after.stored_state);
     let tenant_id = tx.tenant_id();
-    let event = audit_event(ctx, principal, after, name, change);
+    let event = audit_event(ctx, actor, after, name, change);
     audit_log::record_in_tx(tx, ctx, event).await?;
     let event = NewOutboxEvent {
         aggregate_type: "approval",
@@ -70,13 +93,13 @@ pub(crate) async fn record(
     Ok(())
 }
 
-fn audit_event(ctx: &AppContext, principal: &Principal, after: &Approval, name: &str, change: Change) -> NewAuditEvent {
-    let event = NewAuditEvent::of_product(ctx, &principal.to_string(), name, after.id)
+fn audit_event(ctx: &AppContext, actor: &Actor, after: &Approval, name: &str, change: Change) -> NewAuditEvent {
+    let mut event = NewAuditEvent::of_product(ctx, &actor.name, name, after.id)
         .tool(after.tool_call.tool.as_str())
         .environment(after.tool_call.environment.as_str())
-        .trust_level(principal.trust_level)
         .risk_labels(after.risk_labels.clone())
         .outcome(after.stored_state.as_str());
+    event.trust_level = actor.trust_level;
     // What people saw and what they allow stand in the log beside what they said.
     let evidence = |more: Value| {
         let mut evidence = Map::from_iter([
@@ -94,6 +117,7 @@ fn audit_event(ctx: &AppContext, principal: &Principal, after: &Approval, name: 
         Change::Voted { decision, note } => event
             .decision(decision.as_str())
             .arguments(evidence(json!({ "note": note }))),
-        Change::Cancelled => event.arguments(evidence(json!({}))),
+        Change::Cancelled | Change::Consumed => event.arguments(evidence(json!({}))),
+        Change::Revoked { reason } => event.arguments(evidence(json!({ "reason": reason }))),
     }
 }

@@ -83,6 +83,35 @@ pub(crate) struct NewToolCall {
     server: Option<String>,
 }
 
+/// A call whose fields are as they should be.
+pub(crate) struct Call {
+    pub(crate) tool: String,
+    pub(crate) server: Option<String>,
+    /// As given.
+    pub(crate) environment: Option<Environment>,
+    /// Raw.
+    pub(crate) arguments: Map<String, Value>,
+}
+
+impl NewToolCall {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` naming the field.
+    pub(crate) fn accept(self) -> Result<Call, ApiError> {
+        name("tool_call.tool", &self.tool)?;
+        if let Some(server) = &self.server {
+            name("tool_call.server", server)?;
+        }
+        Ok(Call {
+            tool: self.tool,
+            server: self.server,
+            environment: self.environment,
+            arguments: self.arguments.unwrap_or_default(),
+        })
+    }
+}
+
 /// A request that may be stored if enough people can decide on it.
 pub(crate) struct Asked {
     pub(crate) tool: String,
@@ -104,11 +133,7 @@ impl NewApproval {
     /// # Errors
     /// `VALIDATION_ERROR` naming the field; `FORBIDDEN` for an environment that is not the key's.
     pub(crate) fn accept(self, principal: &Principal, default_ttl_seconds: u64) -> Result<Asked, ApiError> {
-        let call = self.tool_call;
-        name("tool_call.tool", &call.tool)?;
-        if let Some(server) = &call.server {
-            name("tool_call.server", server)?;
-        }
+        let call = self.tool_call.accept()?;
         let reason = prose("reason", &self.reason)?.ok_or_else(|| ApiError::invalid("reason", "must not be empty"))?;
         if let Some(request_id) = &self.request_id {
             check_request_id(request_id)?;
@@ -126,7 +151,7 @@ impl NewApproval {
             tool: call.tool,
             server: call.server,
             environment: call.environment.unwrap_or(principal.environment),
-            arguments: call.arguments.unwrap_or_default(),
+            arguments: call.arguments,
             reason,
             risk_labels: labels("risk_labels", self.risk_labels, MAX_RISK_LABELS)?,
             request_id: self.request_id,

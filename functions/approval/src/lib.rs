@@ -18,7 +18,9 @@ mod fast_path;
 mod get_approval;
 mod intake;
 mod list_approvals;
+mod redeem_approval;
 mod refusal;
+mod revoke_approval;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -44,5 +46,7 @@ pub fn routes() -> OpenApiRouter<AppContext> {
         .routes(routes!(approve_request::approve_request))
         .routes(routes!(deny_request::deny_request))
         .routes(routes!(cancel_request::cancel_request))
+        .routes(routes!(redeem_approval::redeem_approval))
+        .routes(routes!(revoke_approval::revoke_approval))
         .layer(Extension(waiters::Waiters::default()))
 }

@@ -23,6 +23,16 @@ impl From<StateRefusal> for ApiError {
                 "The approval is already redeemed".to_owned(),
                 ApprovalState::Consumed,
             ),
+            StateRefusal::Revoked => (
+                ErrorCode::Revoked,
+                "The approval has been revoked".to_owned(),
+                ApprovalState::Revoked,
+            ),
+            StateRefusal::NotApproved(state) => (
+                ErrorCode::NotApproved,
+                format!("The request is {state}, not approved"),
+                state,
+            ),
         };
         Self::new(code, message).with_details(json!({ "status": state }))
     }
@@ -48,4 +58,13 @@ pub(crate) fn stale_view() -> ApiError {
         "display_hash is not that of the request as it is now; look at it again",
     )
     .with_details(json!({ "field": "display_hash" }))
+}
+
+/// The live action is not the one that people approved.
+pub(crate) fn digest_mismatch() -> ApiError {
+    ApiError::new(
+        ErrorCode::DigestMismatch,
+        "This action is not the one that was approved: tool, server, environment, arguments and caller must be the same",
+    )
+    .with_details(json!({ "status": ApprovalState::Approved }))
 }

@@ -13,12 +13,12 @@ pub(crate) enum Ballot {
     Repeats,
 }
 
-/// What becomes of a cancellation.
+/// What becomes of a cancellation or of a revocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cancellation {
+pub(crate) enum Withdrawal {
     /// The request ends.
     Ends,
-    /// It was cancelled before: nothing changes.
+    /// It was withdrawn in this way before: nothing changes.
     Repeats,
 }
 
@@ -31,6 +31,10 @@ pub(crate) enum StateRefusal {
     Expired,
     /// It has been redeemed.
     AlreadyConsumed,
+    /// It has been taken back.
+    Revoked,
+    /// People have not said yes, and this is where it stands.
+    NotApproved(ApprovalState),
 }
 
 /// What a vote does to a request in `state` when the person's vote so far is `own`.
@@ -64,13 +68,40 @@ pub(crate) fn after_vote(decision: Decision, approvals: i64, required: i32) -> A
 ///
 /// # Errors
 /// The request has another end.
-pub(crate) fn cancel(state: ApprovalState) -> Result<Cancellation, StateRefusal> {
+pub(crate) fn cancel(state: ApprovalState) -> Result<Withdrawal, StateRefusal> {
     match state {
-        ApprovalState::Pending | ApprovalState::Approved => Ok(Cancellation::Ends),
-        ApprovalState::Cancelled => Ok(Cancellation::Repeats),
+        ApprovalState::Pending | ApprovalState::Approved => Ok(Withdrawal::Ends),
+        ApprovalState::Cancelled => Ok(Withdrawal::Repeats),
         ApprovalState::Denied | ApprovalState::Revoked => Err(StateRefusal::AlreadyDecided(state)),
         ApprovalState::Expired => Err(StateRefusal::Expired),
         ApprovalState::Consumed => Err(StateRefusal::AlreadyConsumed),
+    }
+}
+
+/// Whether a request in `state` may be redeemed.
+///
+/// # Errors
+/// Only an approval that is neither used up nor taken back nor too old may.
+pub(crate) fn redeem(state: ApprovalState) -> Result<(), StateRefusal> {
+    use ApprovalState::{Approved, Cancelled, Consumed, Denied, Expired, Pending, Revoked};
+    match state {
+        Approved => Ok(()),
+        Pending | Denied | Cancelled => Err(StateRefusal::NotApproved(state)),
+        Expired => Err(StateRefusal::Expired),
+        Consumed => Err(StateRefusal::AlreadyConsumed),
+        Revoked => Err(StateRefusal::Revoked),
+    }
+}
+
+/// What a revocation does to a request in `state`.
+///
+/// # Errors
+/// There is no approval to take back.
+pub(crate) fn revoke(state: ApprovalState) -> Result<Withdrawal, StateRefusal> {
+    match redeem(state) {
+        Ok(()) => Ok(Withdrawal::Ends),
+        Err(StateRefusal::Revoked) => Ok(Withdrawal::Repeats),
+        Err(refusal) => Err(refusal),
     }
 }
 
@@ -120,17 +151,40 @@ mod tests {
     #[test]
     fn every_cancellation_in_every_state_answers_as_the_contract_says() {
         let table = [
-            (Pending, Ok(Cancellation::Ends)),
-            (Approved, Ok(Cancellation::Ends)),
+            (Pending, Ok(Withdrawal::Ends)),
+            (Approved, Ok(Withdrawal::Ends)),
             (Denied, Err(StateRefusal::AlreadyDecided(Denied))),
             (Expired, Err(StateRefusal::Expired)),
-            (Cancelled, Ok(Cancellation::Repeats)),
+            (Cancelled, Ok(Withdrawal::Repeats)),
             (Consumed, Err(StateRefusal::AlreadyConsumed)),
             (Revoked, Err(StateRefusal::AlreadyDecided(Revoked))),
         ];
         assert_eq!(table.len(), ApprovalState::ALL.len());
         for (state, answer) in table {
             assert_eq!(cancel(state), answer, "{state}");
+        }
+    }
+
+    #[test]
+    fn every_redemption_and_revocation_in_every_state_answers_as_the_contract_says() {
+        let not_approved = |state| StateRefusal::NotApproved(state);
+        let table = [
+            (Pending, Err(not_approved(Pending)), Err(not_approved(Pending))),
+            (Approved, Ok(()), Ok(Withdrawal::Ends)),
+            (Denied, Err(not_approved(Denied)), Err(not_approved(Denied))),
+            (Expired, Err(StateRefusal::Expired), Err(StateRefusal::Expired)),
+            (Cancelled, Err(not_approved(Cancelled)), Err(not_approved(Cancelled))),
+            (
+                Consumed,
+                Err(StateRefusal::AlreadyConsumed),
+                Err(StateRefusal::AlreadyConsumed),
+            ),
+            (Revoked, Err(StateRefusal::Revoked), Ok(Withdrawal::Repeats)),
+        ];
+        assert_eq!(table.len(), ApprovalState::ALL.len());
+        for (state, redeemed, revoked) in table {
+            assert_eq!(redeem(state), redeemed, "redeem in {state}");
+            assert_eq!(revoke(state), revoked, "revoke in {state}");
         }
     }
 

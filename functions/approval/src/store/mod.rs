@@ -10,5 +10,5 @@ mod votes;
 
 pub(crate) use list::{Filters, list_approvals};
 pub(crate) use people::{find_approver, list_approvers};
-pub(crate) use requests::{database_clock, find, find_by_token, insert, lock, settle};
+pub(crate) use requests::{action_nonce, database_clock, find, find_by_token, insert, lock, settle};
 pub(crate) use votes::{count_approvals, insert_vote, replace_vote};

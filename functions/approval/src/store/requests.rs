@@ -110,6 +110,20 @@ pub(crate) async fn lock(tx: &mut TenantTx, id: Uuid) -> Result<Option<Approval>
     }
 }
 
+/// What the request's action digest was salted with.
+///
+/// # Errors
+/// Postgres does not answer.
+pub(crate) async fn action_nonce(tx: &mut TenantTx, id: Uuid) -> Result<Vec<u8>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT action_nonce FROM approval_requests WHERE tenant_id = $1 AND id = $2",
+        tx.tenant_id(),
+        id,
+    )
+    .fetch_one(&mut **tx)
+    .await
+}
+
 /// Moves a locked request on (or only its version, when `to` is where it stands) and returns it with its votes. `None`:
 /// its deadline passed in between, since under the lock nothing else can have changed.
 ///

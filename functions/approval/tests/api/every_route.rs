@@ -6,12 +6,12 @@ use shared::{
     testing::{TestKey, TestRequest, TestStack},
 };
 
-use crate::scene::{Scene, request};
+use crate::scene::{Scene, call, request};
 
 const UNKNOWN_ID: &str = "01930000-0000-7000-8000-000000000000";
 
 /// Every route: method, path, the roles it is for, and whether it takes a body.
-const ROUTES: [(&str, &str, &[&str], bool); 7] = [
+const ROUTES: [(&str, &str, &[&str], bool); 9] = [
     ("POST", "/api/v1/approvals", &["agent", "admin"], true),
     ("POST", "/api/v1/approvals/check", &["agent", "admin"], true),
     (
@@ -29,7 +29,20 @@ const ROUTES: [(&str, &str, &[&str], bool); 7] = [
     ("POST", "/api/v1/approvals/{id}/approve", &["admin", "approver"], true),
     ("POST", "/api/v1/approvals/{id}/deny", &["admin", "approver"], true),
     ("POST", "/api/v1/approvals/{id}/cancel", &["agent", "admin"], true),
+    ("POST", "/api/v1/approvals/{id}/redeem", &["agent", "admin"], true),
+    ("POST", "/api/v1/approvals/{id}/revoke", &["admin", "approver"], true),
 ];
+
+/// A body that the route accepts, as far as it goes.
+fn body(path: &str) -> Value {
+    match path.rsplit('/').next() {
+        Some("approvals") => request(),
+        Some("check") => json!({ "token": format!("cst_{}", "A".repeat(43)) }),
+        Some("redeem") => json!({ "tool_call": call() }),
+        Some("revoke") => json!({ "reason": "x" }),
+        _ => json!({}),
+    }
+}
 
 fn plain(scene: &Scene, method: &str, path: &str) -> TestRequest {
     scene.client.request(method, &path.replace("{id}", UNKNOWN_ID))
@@ -154,12 +167,13 @@ async fn ids_that_name_nothing_here_are_404_and_malformed_ones_400() {
         .await
         .expect(201);
     let theirs = theirs["id"].as_str().expect("an id");
-    for (method, path, ..) in ROUTES.into_iter().filter(|(_, path, ..)| path.contains("{id}")) {
+    for (method, path, _, takes_body) in ROUTES.into_iter().filter(|(_, path, ..)| path.contains("{id}")) {
         for id in [UNKNOWN_ID, theirs] {
-            let path = path.replace("{id}", id);
-            scene
-                .client
-                .request(method, &path)
+            let mut asked = scene.client.request(method, &path.replace("{id}", id));
+            if takes_body {
+                asked = asked.json(&body(path));
+            }
+            asked
                 .key(&scene.tenant.admin)
                 .send()
                 .await

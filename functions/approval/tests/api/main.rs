@@ -16,4 +16,6 @@ mod get_approval;
 mod guard;
 mod list_approvals;
 mod races;
+mod redeem_approval;
+mod revoke_approval;
 mod scene;

@@ -28,12 +28,14 @@ pub(crate) struct Scene {
     pub(crate) owner: PgPool,
 }
 
+/// The call that [`request`] asks for.
+pub(crate) fn call() -> Value {
+    json!({ "tool": "deploy", "arguments": { "service": "billing", "replicas": 3 } })
+}
+
 /// A body that asks for one approval.
 pub(crate) fn request() -> Value {
-    json!({
-        "tool_call": { "tool": "deploy", "arguments": { "service": "billing", "replicas": 3 } },
-        "reason": "Release 4.2",
-    })
+    json!({ "tool_call": call(), "reason": "Release 4.2" })
 }
 
 /// The same with some fields set.
@@ -93,6 +95,11 @@ impl Scene {
         self.act(key, id, "deny", json!({})).await
     }
 
+    /// Presents a call as the live one.
+    pub(crate) async fn redeem(&self, key: &TestKey, id: &str, call: Value) -> Answer {
+        self.act(key, id, "redeem", json!({ "tool_call": call })).await
+    }
+
     pub(crate) async fn get(&self, key: &TestKey, id: &str) -> Value {
         self.client
             .get(key, &format!("/api/v1/approvals/{id}"))
@@ -109,10 +116,12 @@ impl Scene {
             "PENDING" => {}
             "APPROVED" | "CONSUMED" | "REVOKED" => {
                 let _ = self.approve(&self.tenant.approver, &id).await.expect(200);
-                if state != "APPROVED" {
-                    // Verbs of later routes, through the same guard.
-                    self.force(&id, &format!("status = '{state}', version = version + 1"))
-                        .await;
+                if state == "CONSUMED" {
+                    let _ = self.redeem(&self.tenant.agent, &id, call()).await.expect(200);
+                }
+                if state == "REVOKED" {
+                    let reason = json!({ "reason": "changed my mind" });
+                    let _ = self.act(&self.tenant.approver, &id, "revoke", reason).await.expect(200);
                 }
             }
             "DENIED" => {
