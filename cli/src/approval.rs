@@ -53,6 +53,7 @@ pub(crate) struct ToolCall {
 #[derive(Debug, Clone, Deserialize)]
 struct Decision {
     by: String,
+    on_behalf_of: Option<String>,
     #[serde(rename = "decision")]
     verb: String,
     note: Option<String>,
@@ -120,7 +121,12 @@ impl Approval {
                 .as_deref()
                 .map(|note| format!(": {note}"))
                 .unwrap_or_default();
-            card.row("Vote", &format!("{} by {}{note}", decision.verb, decision.by));
+            let whose = decision
+                .on_behalf_of
+                .as_deref()
+                .map(|absent| format!(" for {absent}"))
+                .unwrap_or_default();
+            card.row("Vote", &format!("{} by {}{whose}{note}", decision.verb, decision.by));
         }
         card.row("Expires", &self.expiry(now));
         if card.hides_something {

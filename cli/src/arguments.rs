@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     client::{Client, Credential},
-    commands::{decide, demo, doctor, inbox, key, migrate, request, seed, wait},
+    commands::{decide, demo, doctor, inbox, key, migrate, redeem, request, seed, show, wait, withdraw},
     exit::{Failure, with_exit_codes},
 };
 
@@ -56,8 +56,12 @@ pub(crate) enum Command {
     Key(key::Key),
     Request(request::Request),
     Wait(wait::Wait),
+    Redeem(redeem::Redeem),
+    Cancel(withdraw::Cancel),
+    Show(show::Show),
     Approve(decide::Approve),
     Deny(decide::Deny),
+    Revoke(withdraw::Revoke),
     Inbox(inbox::Inbox),
     Demo(demo::Demo),
 }

@@ -14,6 +14,7 @@ mod migrations;
 mod output;
 mod place;
 mod span;
+mod tool_call;
 mod visible;
 
 use std::process::ExitCode;

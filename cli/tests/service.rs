@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::io::{BufRead as _, BufReader};
+
 use serde_json::{Value, json};
 use shared::testing::{TestKey, TestTenant};
 use support::{Ran, Service, of_key, run, run_with_input, spawn};
@@ -50,17 +52,6 @@ impl Service<Tenants> {
         ]
         .concat();
         id_of(&self.as_agent(&arguments).expect(0).value())
-    }
-
-    /// Cancels a request, for which there is no command.
-    fn cancel(&self, id: &str) {
-        let agent = &self.with.ours.agent;
-        let answer = ureq::post(format!("{}/api/v1/approvals/{id}/cancel", self.url))
-            .header("authorization", format!("Bearer {}", agent.text))
-            .header("x-tenant-id", agent.tenant_id.to_string())
-            .send_empty()
-            .expect("cancelled");
-        assert_eq!(answer.status(), 200);
     }
 }
 
@@ -164,7 +155,8 @@ fn the_exit_code_of_wait_tells_how_it_went() {
     );
 
     let cancelled = service.request(&[]);
-    service.cancel(&cancelled);
+    let told = service.as_agent(&["cancel", &cancelled]).expect(0);
+    assert_eq!(told.stdout, "CANCELLED\n");
     service.as_agent(&["wait", &cancelled]).expect(4);
 
     let pending = service.request(&[]);
@@ -222,6 +214,58 @@ fn waiting_goes_on_over_votes_until_the_decision() {
         "{made}"
     );
     assert_eq!((&ended["status"], &ended["approvals"]), (&json!("APPROVED"), &json!(2)));
+}
+
+#[test]
+fn an_approval_is_redeemed_once_for_its_call() {
+    let service = start();
+    let call = ["--tool", "payments.refund", "--arguments", r#"{"amount":1}"#];
+    let ask = [&["request", "--json", "--reason", "Charged twice"], &call[..]].concat();
+    let id = id_of(&service.as_agent(&ask).expect(0).value());
+    let redeem = |call: &[&str]| service.as_agent(&[&["redeem", &id], call].concat());
+    redeem(&call).expect(8);
+    service.as_approver(&["approve", &id, "--yes"]).expect(0);
+    let other = redeem(&["--tool", "payments.refund", "--arguments", r#"{"amount":2}"#]).expect(8);
+    assert!(other.stderr.contains("error[DIGEST_MISMATCH]: "), "{}", other.stderr);
+    assert_eq!(redeem(&call).expect(0).stdout, "CONSUMED\n");
+    let again = redeem(&call).expect(8);
+    assert!(again.stderr.contains("error[ALREADY_CONSUMED]: "), "{}", again.stderr);
+    let shown = service.as_approver(&["show", &id]).expect(0).stdout;
+    assert!(shown.contains("Status       CONSUMED, 1 of 1 approvals"), "{shown}");
+}
+
+#[test]
+fn an_approval_is_taken_back_by_who_gave_it() {
+    let service = start();
+    let id = service.request(&[]);
+    service.as_approver(&["approve", &id, "--yes"]).expect(0);
+    let revoke = ["revoke", &id, "--reason", "They called again"];
+    service.as_holder(&service.with.ours.second_approver, &revoke).expect(6);
+    assert_eq!(service.as_approver(&revoke).expect(0).stdout, "REVOKED\n");
+    let redeem = ["redeem", &id, "--tool", "payments.refund"];
+    let told = service.as_agent(&redeem).expect(4);
+    assert!(told.stderr.contains("error[REVOKED]: "), "{}", told.stderr);
+}
+
+#[test]
+fn a_watched_inbox_is_shown_again_when_it_changes() {
+    let service = start();
+    let mut watching = spawn(
+        &of_key(&service.url, &service.with.ours.approver),
+        &["inbox", "--watch", "1"],
+    );
+    let mut lines = BufReader::new(watching.stdout.take().expect("piped")).lines();
+    let mut next = || lines.next().expect("a line").expect("text");
+    assert_eq!(next(), "nothing is waiting");
+    let id = service.request(&[]);
+    assert_eq!(next(), "");
+    assert!(next().starts_with("AGE  TOOL"));
+    assert!(next().ends_with(&id));
+    service.as_approver(&["deny", &id, "--yes"]).expect(0);
+    assert_eq!(next(), "");
+    assert_eq!(next(), "nothing is waiting");
+    watching.kill().expect("it still watches");
+    let _ = watching.wait().expect("it ended");
 }
 
 #[test]

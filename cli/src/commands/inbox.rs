@@ -1,5 +1,7 @@
 //! `countersign inbox`.
 
+use std::{thread::sleep, time::Duration};
+
 use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::Value;
@@ -22,16 +24,22 @@ const REASON: usize = 40;
 
 /// List the pending requests that you can decide
 ///
-/// Text that was cut ends in …; `countersign approve` shows all of it before it asks.
+/// Text that was cut ends in …; `countersign show` and `countersign approve` show all of it. With --watch the table is
+/// shown again whenever something in it changes, until it is interrupted.
 #[derive(Args)]
 #[command(after_help = with_exit_codes("\
 Examples:
   countersign inbox
+  countersign inbox --watch
   countersign inbox --all --json | jq -r .id"))]
 pub(crate) struct Inbox {
     /// Also those that you cannot decide, or have voted on
     #[arg(long)]
     all: bool,
+    /// Look again every so many seconds
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2",
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    watch: Option<u64>,
 }
 
 /// Lists the requests, newest first; with `--json` one status a line.
@@ -39,9 +47,32 @@ pub(crate) struct Inbox {
 /// # Errors
 /// The list cannot be read.
 pub(crate) fn run(command: &Inbox, client: &Client, output: Output) -> Result<Exit, Failure> {
-    let statuses = list(client, command.all)?;
+    let mut shown = list(client, command.all)?;
+    show(&shown, output)?;
+    let Some(seconds) = command.watch else {
+        return Ok(Exit::Done);
+    };
+    loop {
+        sleep(Duration::from_secs(seconds));
+        let now = match list(client, command.all) {
+            Ok(now) => now,
+            Err(failure) if failure.is_passing => {
+                output.note(format_args!("{failure}; trying again"));
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
+        if now != shown {
+            output.line("")?;
+            show(&now, output)?;
+            shown = now;
+        }
+    }
+}
+
+fn show(statuses: &[Value], output: Output) -> Result<(), Failure> {
     let approvals: Vec<Approval> = statuses.iter().map(Approval::read).collect::<Result<_, _>>()?;
-    for status in &statuses {
+    for status in statuses {
         output.value(status)?;
     }
     if approvals.is_empty() {
@@ -49,7 +80,7 @@ pub(crate) fn run(command: &Inbox, client: &Client, output: Output) -> Result<Ex
     } else {
         output.line(render(&approvals, Clock::system().now()))?;
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 fn list(client: &Client, all: bool) -> Result<Vec<Value>, Failure> {

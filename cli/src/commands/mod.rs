@@ -6,9 +6,12 @@ pub(crate) mod doctor;
 pub(crate) mod inbox;
 pub(crate) mod key;
 pub(crate) mod migrate;
+pub(crate) mod redeem;
 pub(crate) mod request;
 pub(crate) mod seed;
+pub(crate) mod show;
 pub(crate) mod wait;
+pub(crate) mod withdraw;
 
 use crate::{
     arguments::{Arguments, Command},
@@ -28,6 +31,10 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<Exit, Failure>
         Command::Seed(command) => seed::run(&command, output),
         Command::Key(command) => key::run(&command, &globals.connect()?, output),
         Command::Request(command) => request::run(&command, &globals.connect()?, output),
+        Command::Redeem(command) => redeem::run(&command, &globals.connect()?, output),
+        Command::Cancel(command) => withdraw::cancel(&command, &globals.connect()?, output),
+        Command::Revoke(command) => withdraw::revoke(&command, &globals.connect()?, output),
+        Command::Show(command) => show::run(&command, &globals.connect()?, output),
         Command::Wait(command) => wait::run(&command, &globals.connect()?, output),
         Command::Approve(command) => decide::approve(&command, &globals.connect()?, output),
         Command::Deny(command) => decide::deny(&command, &globals.connect()?, output),
