@@ -20,6 +20,8 @@ fn the_demo_plays_its_story_with_the_seeded_keys() {
         "PENDING, 0/1",
         "403 FORBIDDEN",
         "wait returns APPROVED",
+        "409 DIGEST_MISMATCH",
+        "CONSUMED",
         "DENIED",
         "404 NOT_FOUND",
         "approval.denied",

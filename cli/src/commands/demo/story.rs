@@ -19,22 +19,31 @@ const WAIT: Duration = Duration::from_secs(25);
 /// the same and only the figure is less telling.
 const SETTLING: Duration = Duration::from_millis(500);
 
+/// The call that is approved.
+const REFUND: &str = "payments.refund";
+
 /// Plays the story and returns how many milliseconds after the approval was sent the waiting ended.
 pub(super) fn play(cast: &Cast, timeline: &mut Timeline) -> Result<u64, Failure> {
-    let (first, latency_ms) = approved_while_waited_for(cast, timeline)?;
+    let arguments = json!({"order": "A-17", "amount_cents": 4200, "currency": "EUR"});
+    let (first, latency_ms) = approved_while_waited_for(cast, &arguments, timeline)?;
+    redeemed(cast, &first, &arguments, timeline)?;
     let second = denied(cast, timeline)?;
     unseen_by_others(cast, &first, timeline)?;
-    recorded(cast, &first, &["approval.requested", "approval.approved"], timeline)?;
+    let whole = ["approval.requested", "approval.approved", "approval.consumed"];
+    recorded(cast, &first, &whole, timeline)?;
     recorded(cast, &second, &["approval.requested", "approval.denied"], timeline)?;
     Ok(latency_ms)
 }
 
-fn approved_while_waited_for(cast: &Cast, timeline: &mut Timeline) -> Result<(Approval, u64), Failure> {
-    let arguments = json!({"order": "A-17", "amount_cents": 4200, "currency": "EUR"});
+fn approved_while_waited_for(
+    cast: &Cast,
+    arguments: &Value,
+    timeline: &mut Timeline,
+) -> Result<(Approval, u64), Failure> {
     let (request, _) = ask(
         &cast.agent,
-        "payments.refund",
-        &arguments,
+        REFUND,
+        arguments,
         "The customer was charged twice",
         timeline,
     )?;
@@ -95,6 +104,31 @@ fn approved_while_waited_for(cast: &Cast, timeline: &mut Timeline) -> Result<(Ap
     let what = format!("wait returns APPROVED, {latency_ms} ms after the approval was sent");
     timeline.tell_of(returned, cast.agent.name, &what)?;
     Ok((approved, latency_ms))
+}
+
+fn redeemed(cast: &Cast, request: &Approval, arguments: &Value, timeline: &mut Timeline) -> Result<(), Failure> {
+    let path = format!("/api/v1/approvals/{}/redeem", request.id);
+    let live = |arguments: &Value| json!({"tool_call": {"tool": REFUND, "arguments": arguments}});
+    let mut dearer = arguments.clone();
+    dearer["amount_cents"] = json!(420_000);
+    expect_error(
+        cast.agent.client.send_post(&path, &live(&dearer))?,
+        409,
+        "DIGEST_MISMATCH",
+    )?;
+    timeline.tell(
+        cast.agent.name,
+        "tries to redeem it for another amount: 409 DIGEST_MISMATCH",
+    )?;
+    let consumed = expect(cast.agent.client.send_post(&path, &live(arguments))?, 200)?;
+    expect_status(&Approval::read(&consumed)?, "CONSUMED")?;
+    timeline.tell(cast.agent.name, "redeems it for the call that was approved: CONSUMED")?;
+    expect_error(
+        cast.agent.client.send_post(&path, &live(arguments))?,
+        409,
+        "ALREADY_CONSUMED",
+    )?;
+    timeline.tell(cast.agent.name, "cannot use it again: 409 ALREADY_CONSUMED")
 }
 
 fn denied(cast: &Cast, timeline: &mut Timeline) -> Result<Approval, Failure> {
