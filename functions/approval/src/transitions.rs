@@ -106,6 +106,9 @@ pub(crate) fn revoke(state: ApprovalState) -> Result<Withdrawal, StateRefusal> {
 }
 
 #[cfg(test)]
+mod diagram;
+
+#[cfg(test)]
 mod tests {
     use ApprovalState::{Approved, Cancelled, Consumed, Denied, Expired, Pending, Revoked};
     use Decision::{Approve, Deny};
