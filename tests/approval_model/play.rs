@@ -1,0 +1,387 @@
+//! Plays a story on the product and holds every answer against the model.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use shared::testing::{Answer, TestClient, TestKey, TestRequest, TestStack};
+use sqlx::PgPool;
+use system_tests::product;
+use uuid::Uuid;
+
+use crate::{
+    model::{self, Refused, Request, State},
+    record,
+    step::{Live, Seen, Step, Verb, Who},
+};
+
+/// A request in both worlds.
+pub(crate) struct Pair {
+    pub(crate) id: Uuid,
+    pub(crate) display_hash: String,
+    /// Tells its call from that of others.
+    number: usize,
+    pub(crate) model: Request,
+}
+
+/// What a story has in it.
+pub(crate) struct World {
+    client: TestClient,
+    pub(crate) keys: HashMap<Who, TestKey>,
+    pub(crate) owner: PgPool,
+    pub(crate) requests: Vec<Pair>,
+}
+
+/// How often what happened.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    stories: usize,
+    steps: usize,
+    cut_off: usize,
+    cut_off_and_done: usize,
+    outcomes: BTreeMap<String, usize>,
+    ends: BTreeMap<&'static str, usize>,
+}
+
+impl Counts {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.stories += 1;
+        self.steps += other.steps;
+        self.cut_off += other.cut_off;
+        self.cut_off_and_done += other.cut_off_and_done;
+        for (outcome, times) in &other.outcomes {
+            *self.outcomes.entry(outcome.clone()).or_default() += times;
+        }
+        for (end, times) in &other.ends {
+            *self.ends.entry(end).or_default() += times;
+        }
+    }
+
+    /// Fails when something that can happen never did: then the stories show less than they seem to.
+    pub(crate) fn expect_everything(&self) {
+        for end in [
+            "PENDING",
+            "APPROVED",
+            "DENIED",
+            "EXPIRED",
+            "CANCELLED",
+            "CONSUMED",
+            "REVOKED",
+        ] {
+            assert!(self.ends.contains_key(end), "no story left a request {end}");
+        }
+        for outcome in [
+            "ask 201",
+            "ask VALIDATION_ERROR",
+            "approve 200",
+            "approve SELF_APPROVAL",
+            "approve NOT_ELIGIBLE",
+            "approve ALREADY_DECIDED",
+            "approve APPROVAL_EXPIRED",
+            "approve STALE_VIEW",
+            "approve FORBIDDEN",
+            "deny 200",
+            "deny ALREADY_DECIDED",
+            "cancel 200",
+            "cancel NOT_FOUND",
+            "cancel ALREADY_CONSUMED",
+            "redeem 200",
+            "redeem DIGEST_MISMATCH",
+            "redeem NOT_APPROVED",
+            "redeem ALREADY_CONSUMED",
+            "redeem APPROVAL_EXPIRED",
+            "revoke 200",
+            "revoke NOT_APPROVED",
+        ] {
+            assert!(self.outcomes.contains_key(outcome), "never: {outcome}");
+        }
+        assert!(self.cut_off > self.cut_off_and_done, "nothing was ever cut off in time");
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} stories, {} steps; {} requests cut off, of which {} had taken effect",
+            self.stories, self.steps, self.cut_off, self.cut_off_and_done
+        )?;
+        writeln!(f, "left: {:?}", self.ends)?;
+        write!(f, "answers: {:?}", self.outcomes)
+    }
+}
+
+/// Plays one story in a tenant of its own.
+///
+/// # Errors
+/// The product did otherwise than the model.
+pub(crate) async fn story(stack: &TestStack, story: &[Step]) -> Result<Counts, String> {
+    let mut world = World::make(stack).await;
+    let mut counts = Counts {
+        steps: story.len(),
+        ..Counts::default()
+    };
+    for (number, step) in story.iter().enumerate() {
+        world
+            .play(stack, step, &mut counts)
+            .await
+            .map_err(|error| format!("step {number}, {step:?}: {error}"))?;
+    }
+    for pair in &world.requests {
+        *counts.ends.entry(pair.model.state.name()).or_default() += 1;
+        record::check(&world, pair).await?;
+    }
+    Ok(counts)
+}
+
+impl World {
+    async fn make(stack: &TestStack) -> Self {
+        let tenant = stack.tenant().await;
+        let otto = TestKey::of_user(stack, tenant.id, "approver", &["ops", "finance"]).await;
+        let keys = HashMap::from([
+            (Who::Nora, TestKey::of_user(stack, tenant.id, "approver", &[]).await),
+            (Who::Loner, TestKey::of_agent(stack, tenant.id, "loner", None).await),
+            (
+                Who::Owned,
+                TestKey::of_agent(stack, tenant.id, "owned", otto.user_id).await,
+            ),
+            (Who::Otto, otto),
+            (Who::Admin, tenant.admin),
+            (Who::Olga, tenant.approver),
+            (Who::Finn, tenant.second_approver),
+        ]);
+        Self {
+            client: stack.client(product(stack.ctx.clone())),
+            keys,
+            owner: stack.owner_pool(),
+            requests: Vec::new(),
+        }
+    }
+
+    async fn play(&mut self, stack: &TestStack, step: &Step, counts: &mut Counts) -> Result<(), String> {
+        match step {
+            Step::Ask { who, quorum, groups } => self.ask(*who, *quorum, groups, counts).await,
+            Step::Act { who, request, verb } => {
+                let Some(at) = self.numbered(*request) else {
+                    return Ok(());
+                };
+                let answer = self.request(at, *who, *verb).send().await;
+                let expected = model::act(&self.requests[at].model, *who, *verb);
+                counts.note(name(*verb), &expected, 200);
+                if let Some(after) = compare(&answer, expected, 200)? {
+                    self.requests[at].model = after;
+                    agrees(&answer.json(), &self.requests[at])?;
+                }
+                Ok(())
+            }
+            Step::CutOff {
+                who,
+                request,
+                verb,
+                micros,
+            } => {
+                let Some(at) = self.numbered(*request) else {
+                    return Ok(());
+                };
+                let patience = Duration::from_micros(*micros);
+                let answer = tokio::time::timeout(patience, self.request(at, *who, *verb).send()).await;
+                counts.cut_off += usize::from(answer.is_err());
+                let took_effect = self.settle(at, *who, *verb).await?;
+                counts.cut_off_and_done += usize::from(answer.is_err() && took_effect);
+                Ok(())
+            }
+            Step::Overdue { request } => {
+                let Some(at) = self.numbered(*request) else {
+                    return Ok(());
+                };
+                self.make_overdue(self.requests[at].id).await;
+                self.requests[at].model = model::overdue(&self.requests[at].model);
+                self.look(at).await
+            }
+            Step::Sweep => {
+                outbox::run_once(&stack.sweeper).await;
+                for at in 0..self.requests.len() {
+                    self.look(at).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn numbered(&self, request: usize) -> Option<usize> {
+        self.requests.len().checked_sub(1).map(|last| request.min(last))
+    }
+
+    async fn ask(&mut self, who: Who, quorum: i64, groups: &[&'static str], counts: &mut Counts) -> Result<(), String> {
+        let number = self.requests.len();
+        let body = json!({
+            "tool_call": call(number, Live::Same), "reason": "a story", "required_approvals": quorum,
+            "approver_groups": groups,
+        });
+        let answer = self.client.post(&self.keys[&who], "/api/v1/approvals", body).await;
+        let expected = model::ask(who, quorum, groups);
+        counts.note("ask", &expected, 201);
+        if let Some(model) = compare(&answer, expected, 201)? {
+            let body = answer.json();
+            let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+            self.requests.push(Pair {
+                id: text("id").parse().map_err(|_| format!("no id: {body}"))?,
+                display_hash: text("display_hash"),
+                number,
+                model,
+            });
+            agrees(&body, &self.requests[number])?;
+        }
+        Ok(())
+    }
+
+    fn request(&self, at: usize, who: Who, verb: Verb) -> TestRequest {
+        let pair = &self.requests[at];
+        let body = match verb {
+            Verb::Approve(seen) | Verb::Deny(seen) => match seen {
+                Seen::Unsaid => json!({}),
+                Seen::Current => json!({ "display_hash": pair.display_hash }),
+                Seen::Another => json!({ "display_hash": "0".repeat(64) }),
+            },
+            Verb::Cancel => json!({}),
+            Verb::Redeem(Live::Respelt) => {
+                let text = format!(
+                    r#"{{"tool_call":{{"arguments":{{"n":{}.0,"deep":[{{"b":2e0,"a":"\u00e9"}}]}},"tool":"story"}}}}"#,
+                    pair.number
+                );
+                return self.to(at, who, verb).body("application/json", text);
+            }
+            Verb::Redeem(live) => json!({ "tool_call": call(pair.number, live) }),
+            Verb::Revoke => json!({ "reason": "a turn of the story" }),
+        };
+        self.to(at, who, verb).json(&body)
+    }
+
+    fn to(&self, at: usize, who: Who, verb: Verb) -> TestRequest {
+        let path = format!("/api/v1/approvals/{}/{}", self.requests[at].id, name(verb));
+        self.client.request("POST", &path).key(&self.keys[&who])
+    }
+
+    /// Finds out whether what was cut off took effect: it did wholly, or not at all.
+    async fn settle(&mut self, at: usize, who: Who, verb: Verb) -> Result<bool, String> {
+        let id = self.requests[at].id;
+        // Whoever is still at it holds the row until it is true or undone; who has not come so far never commits.
+        sqlx::query("SELECT FROM approval_requests WHERE id = $1 FOR UPDATE")
+            .bind(id)
+            .execute(&self.owner)
+            .await
+            .map_err(|error| error.to_string())?;
+        let before = self.requests[at].model.clone();
+        let now = self.read(at).await;
+        if let Ok(after) = model::act(&before, who, verb)
+            && after.version > before.version
+            && now["version"] == after.version
+        {
+            self.requests[at].model = after;
+            agrees(&now, &self.requests[at])?;
+            return Ok(true);
+        }
+        agrees(&now, &self.requests[at])?;
+        Ok(false)
+    }
+
+    async fn read(&self, at: usize) -> Value {
+        let path = format!("/api/v1/approvals/{}", self.requests[at].id);
+        self.client.get(&self.keys[&Who::Nora], &path).await.expect(200)
+    }
+
+    async fn look(&self, at: usize) -> Result<(), String> {
+        agrees(&self.read(at).await, &self.requests[at])
+    }
+
+    async fn make_overdue(&self, id: Uuid) {
+        let sql = format!(
+            "BEGIN; SET LOCAL session_replication_role = replica;
+             UPDATE approval_requests SET created_at = created_at - interval '2 hours', expires_at = now() - interval '1 second'
+             WHERE id = '{id}' AND expires_at > now(); COMMIT"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+            .execute(&self.owner)
+            .await
+            .expect("time has passed");
+    }
+}
+
+impl Counts {
+    fn note<T>(&mut self, verb: &str, expected: &Result<T, Refused>, success: u16) {
+        let outcome = match expected {
+            Ok(_) => format!("{verb} {success}"),
+            Err(Refused(_, code)) => format!("{verb} {code}"),
+        };
+        *self.outcomes.entry(outcome).or_default() += 1;
+    }
+}
+
+fn name(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Approve(_) => "approve",
+        Verb::Deny(_) => "deny",
+        Verb::Cancel => "cancel",
+        Verb::Redeem(_) => "redeem",
+        Verb::Revoke => "revoke",
+    }
+}
+
+fn call(number: usize, live: Live) -> Value {
+    let mut call = json!({ "tool": "story", "arguments": { "n": number, "deep": [{ "a": "é", "b": 2 }] } });
+    match live {
+        Live::Same | Live::Respelt => {}
+        Live::OtherArgument => call["arguments"]["deep"][0]["b"] = json!("2"),
+        Live::OtherTool => call["tool"] = json!("Story"),
+        Live::OtherEnvironment => call["environment"] = json!("production"),
+    }
+    call
+}
+
+/// What the model says follows, if the answer is the one it says.
+fn compare(answer: &Answer, expected: Result<Request, Refused>, success: u16) -> Result<Option<Request>, String> {
+    let told = || format!("answered {} {}", answer.status, answer.text());
+    match expected {
+        Ok(after) if answer.status == success => Ok(Some(after)),
+        Err(Refused(status, code)) if answer.status == status && answer.json()["error"]["code"] == code => Ok(None),
+        expected => Err(format!("{}, where the model says {expected:?}", told())),
+    }
+}
+
+/// Whether a status shows what the model says.
+pub(crate) fn agrees(status: &Value, pair: &Pair) -> Result<(), String> {
+    let model = &pair.model;
+    let decided = matches!(
+        model.state,
+        State::Approved | State::Denied | State::Consumed | State::Revoked
+    );
+    let shown = [
+        ("status", json!(model.state.name())),
+        ("version", json!(model.version)),
+        ("approvals", json!(model.yes.len())),
+        ("display_hash", json!(pair.display_hash)),
+    ];
+    for (field, expected) in shown {
+        if status[field] != expected {
+            return Err(format!("{field} is {}, where the model says {expected}", status[field]));
+        }
+    }
+    if status["decided_at"].is_null() == decided {
+        return Err(format!(
+            "decided_at is {} while {}",
+            status["decided_at"],
+            model.state.name()
+        ));
+    }
+    let votes = model.yes.len() + usize::from(model.no.is_some());
+    if status["decisions"].as_array().map(Vec::len) != Some(votes) {
+        return Err(format!(
+            "decisions are {}, where the model says {votes}",
+            status["decisions"]
+        ));
+    }
+    Ok(())
+}
