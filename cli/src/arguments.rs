@@ -4,7 +4,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     client::{Client, Credential},
-    commands::{decide, demo, doctor, inbox, key, migrate, redeem, request, seed, show, wait, withdraw},
+    commands::{
+        decide, demo, doctor, inbox, key, migrate, policy, redeem, request, seed, show, stop, tool_call, wait, withdraw,
+    },
     exit::{Failure, with_exit_codes},
 };
 
@@ -54,6 +56,7 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     Seed(seed::Seed),
     Key(key::Key),
+    ToolCall(tool_call::ToolCall),
     Request(request::Request),
     Wait(wait::Wait),
     Redeem(redeem::Redeem),
@@ -63,6 +66,8 @@ pub(crate) enum Command {
     Deny(decide::Deny),
     Revoke(withdraw::Revoke),
     Inbox(inbox::Inbox),
+    Stop(stop::Stop),
+    Policy(policy::Policy),
     Demo(demo::Demo),
 }
 

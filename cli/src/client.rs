@@ -3,22 +3,23 @@
 //! A redirect is never followed, since the credential would travel with it; and no answer is trusted to be Countersign's
 //! before it has its form.
 
-use std::{fmt::Write as _, net::IpAddr, time::Duration};
+use std::{fmt::Write as _, time::Duration};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use shared::auth::ApiKey;
 use ureq::{
-    Agent, Body,
-    http::{Response, Uri, header},
+    Agent, Body, RequestBuilder,
+    http::{Response, header},
 };
 use uuid::Uuid;
 
-use crate::exit::Failure;
+use crate::{address::Address, exit::Failure};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// On top of the time the server was asked to wait.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+const LARGEST_PAGE: &str = "200";
 /// A page of 200 requests of a MiB at most is far below this in practice; it bounds what a stranger can make us hold.
 const LONGEST_ANSWER: u64 = 64 << 20;
 
@@ -68,7 +69,7 @@ impl Client {
     /// # Errors
     /// The URL is not one an API can have.
     pub(crate) fn new(url: &str, credential: Credential) -> Result<Self, Failure> {
-        let base = Base::parse(url)?;
+        let base = Address::parse(url)?;
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -101,6 +102,31 @@ impl Client {
         self.send_get(path, query, Duration::ZERO)?.success()
     }
 
+    /// Every element of a list, over all its pages.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), or the answer is no list.
+    pub(crate) fn list(&self, path: &str, filters: &[(&str, &str)]) -> Result<Vec<Value>, Failure> {
+        let mut elements = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let mut query = filters.to_vec();
+            query.push(("limit", LARGEST_PAGE));
+            if let Some(cursor) = &cursor {
+                query.push(("cursor", cursor));
+            }
+            let mut page = self.get(path, &query)?;
+            let Value::Array(data) = page["data"].take() else {
+                return Err(Failure::failed("the answer is no list"));
+            };
+            elements.extend(data);
+            cursor = page["next_cursor"].as_str().map(str::to_owned);
+            if cursor.is_none() {
+                return Ok(elements);
+            }
+        }
+    }
+
     /// A GET that the server may hold for `wait`.
     ///
     /// # Errors
@@ -117,6 +143,25 @@ impl Client {
         self.send_post(path, body)?.success()
     }
 
+    /// A PUT that is expected to succeed.
+    ///
+    /// # Errors
+    /// As [`post`](Self::post).
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let request = self.agent.put(format!("{}{path}", self.base));
+        self.read(self.prepare(request, Duration::ZERO).send_json(body))?
+            .success()
+    }
+
+    /// A DELETE that is expected to succeed.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub(crate) fn delete(&self, path: &str) -> Result<Value, Failure> {
+        let request = self.agent.delete(format!("{}{path}", self.base));
+        self.read(self.prepare(request, Duration::ZERO).call())?.success()
+    }
+
     /// A GET with any answer.
     ///
     /// # Errors
@@ -125,16 +170,8 @@ impl Client {
         let request = self
             .agent
             .get(format!("{}{path}", self.base))
-            .query_pairs(query.iter().copied())
-            .header(header::AUTHORIZATION, self.authorization())
-            .header("X-Tenant-ID", self.credential.tenant.to_string());
-        self.read(
-            request
-                .config()
-                .timeout_global(Some(wait + ANSWER_TIMEOUT))
-                .build()
-                .call(),
-        )
+            .query_pairs(query.iter().copied());
+        self.read(self.prepare(request, wait).call())
     }
 
     /// A POST with any answer.
@@ -142,18 +179,18 @@ impl Client {
     /// # Errors
     /// As [`send_get`](Self::send_get).
     pub(crate) fn send_post(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
-        let request = self
-            .agent
-            .post(format!("{}{path}", self.base))
+        let request = self.agent.post(format!("{}{path}", self.base));
+        self.read(self.prepare(request, Duration::ZERO).send_json(body))
+    }
+
+    /// The request in the caller's name, given up when the server takes much longer than `wait`.
+    fn prepare<B>(&self, request: RequestBuilder<B>, wait: Duration) -> RequestBuilder<B> {
+        request
             .header(header::AUTHORIZATION, self.authorization())
-            .header("X-Tenant-ID", self.credential.tenant.to_string());
-        self.read(
-            request
-                .config()
-                .timeout_global(Some(ANSWER_TIMEOUT))
-                .build()
-                .send_json(body),
-        )
+            .header("X-Tenant-ID", self.credential.tenant.to_string())
+            .config()
+            .timeout_global(Some(wait + ANSWER_TIMEOUT))
+            .build()
     }
 
     fn authorization(&self) -> String {
@@ -218,83 +255,9 @@ fn not_ours(status: u16) -> Failure {
     }
 }
 
-/// The address every path is appended to.
-#[derive(Debug, PartialEq, Eq)]
-struct Base {
-    url: String,
-    is_loopback: bool,
-}
-
-impl Base {
-    fn parse(url: &str) -> Result<Self, Failure> {
-        // The URL is not quoted: somebody may have put a password into it.
-        let refused = |reason: &str| Failure::usage(format!("the URL of Countersign {reason}"));
-        let uri: Uri = url.parse().map_err(|_| refused("cannot be read"))?;
-        if !matches!(uri.scheme_str(), Some("http" | "https")) {
-            return Err(refused("must begin with http:// or https://"));
-        }
-        let host = uri
-            .host()
-            .filter(|host| !host.is_empty())
-            .ok_or_else(|| refused("names no host"))?;
-        if uri
-            .authority()
-            .is_some_and(|authority| authority.as_str().contains('@'))
-        {
-            return Err(refused("must not hold a user or password"));
-        }
-        if uri.query().is_some() {
-            return Err(refused("must not hold a query"));
-        }
-        let is_loopback = host == "localhost"
-            || host
-                .trim_matches(['[', ']'])
-                .parse::<IpAddr>()
-                .is_ok_and(|address| address.is_loopback());
-        Ok(Self {
-            url: url.trim_end_matches('/').to_owned(),
-            is_loopback,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_base_is_an_http_address_and_no_more() {
-        let base = Base::parse("http://127.0.0.1:9000/").expect("an address");
-        assert_eq!(
-            base,
-            Base {
-                url: "http://127.0.0.1:9000".to_owned(),
-                is_loopback: true
-            }
-        );
-        let base = Base::parse("https://api.example.com/prod").expect("an address");
-        assert_eq!(
-            base,
-            Base {
-                url: "https://api.example.com/prod".to_owned(),
-                is_loopback: false
-            }
-        );
-        for wrong in [
-            "",
-            "localhost:9000",
-            "ftp://x",
-            "http://",
-            "http://u:p@host",
-            "http://host/?a=b",
-            "http://a b",
-        ] {
-            let failure = Base::parse(wrong).expect_err(wrong);
-            assert!(!failure.message.contains("u:p"), "{failure}");
-        }
-        assert!(!Base::parse("http://127.evil.example").is_ok_and(|base| base.is_loopback));
-        assert!(Base::parse("http://[::1]:9000").is_ok_and(|base| base.is_loopback));
-    }
 
     #[test]
     fn a_mistyped_key_is_refused_and_not_shown() {

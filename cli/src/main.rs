@@ -3,8 +3,10 @@
 //! One command a file under `commands/`. What they share stands beside this file: the arguments, the HTTP client, the
 //! output and the exit codes. No command knows of another, and none but `migrate`, `seed` and `doctor` opens a database.
 
+mod address;
 mod approval;
 mod arguments;
+mod call;
 mod client;
 mod columns;
 mod commands;
@@ -14,7 +16,7 @@ mod migrations;
 mod output;
 mod place;
 mod span;
-mod tool_call;
+
 mod visible;
 
 use std::process::ExitCode;

@@ -33,7 +33,7 @@ fn every_story_goes_as_the_model_says() {
         .ok()
         .and_then(|cases| cases.parse().ok());
     let mut runner = TestRunner::new(Config {
-        cases: cases.unwrap_or(STORIES),
+        cases,
         max_shrink_iters: 400,
         failure_persistence: None,
         ..Config::default()
@@ -50,5 +50,7 @@ fn every_story_goes_as_the_model_says() {
     }
     let counts = counts.into_inner();
     println!("{counts}");
-    counts.expect_everything();
+    if cases >= STORIES {
+        counts.expect_everything();
+    }
 }

@@ -16,7 +16,6 @@ use crate::{
     span::span,
 };
 
-const PAGE: &str = "200";
 /// The widest the texts of others get.
 const TOOL: usize = 28;
 const REQUESTER: usize = 24;
@@ -84,25 +83,11 @@ fn show(statuses: &[Value], output: Output) -> Result<(), Failure> {
 }
 
 fn list(client: &Client, all: bool) -> Result<Vec<Value>, Failure> {
-    let mut statuses = Vec::new();
-    let mut cursor: Option<String> = None;
-    loop {
-        let mut query = vec![("status", "PENDING"), ("limit", PAGE)];
-        if !all {
-            query.push(("decidable_by", "me"));
-        }
-        if let Some(cursor) = &cursor {
-            query.push(("cursor", cursor));
-        }
-        let mut page = client.get("/api/v1/approvals", &query)?;
-        let Value::Array(data) = page["data"].take() else {
-            return Err(Failure::failed("the answer is no list"));
-        };
-        statuses.extend(data);
-        cursor = page["next_cursor"].as_str().map(str::to_owned);
-        if cursor.is_none() {
-            return Ok(statuses);
-        }
+    let pending = ("status", "PENDING");
+    if all {
+        client.list("/api/v1/approvals", &[pending])
+    } else {
+        client.list("/api/v1/approvals", &[pending, ("decidable_by", "me")])
     }
 }
 

@@ -6,10 +6,13 @@ pub(crate) mod doctor;
 pub(crate) mod inbox;
 pub(crate) mod key;
 pub(crate) mod migrate;
+pub(crate) mod policy;
 pub(crate) mod redeem;
 pub(crate) mod request;
 pub(crate) mod seed;
 pub(crate) mod show;
+pub(crate) mod stop;
+pub(crate) mod tool_call;
 pub(crate) mod wait;
 pub(crate) mod withdraw;
 
@@ -30,6 +33,9 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<Exit, Failure>
         Command::Doctor(_) => doctor::run(output),
         Command::Seed(command) => seed::run(&command, output),
         Command::Key(command) => key::run(&command, &globals.connect()?, output),
+        Command::ToolCall(command) => tool_call::run(&command, &globals.connect()?, output),
+        Command::Policy(command) => policy::run(&command, &globals.connect()?, output),
+        Command::Stop(command) => stop::run(&command, &globals.connect()?, output),
         Command::Request(command) => request::run(&command, &globals.connect()?, output),
         Command::Redeem(command) => redeem::run(&command, &globals.connect()?, output),
         Command::Cancel(command) => withdraw::cancel(&command, &globals.connect()?, output),

@@ -6,10 +6,10 @@ use uuid::Uuid;
 
 use crate::{
     approval::Approval,
+    call::Call,
     client::Client,
     exit::{Exit, Failure, with_exit_codes},
     output::Output,
-    tool_call::ToolCall,
     visible::visible,
 };
 
@@ -25,7 +25,7 @@ pub(crate) struct Redeem {
     /// The request
     id: Uuid,
     #[command(flatten)]
-    call: ToolCall,
+    call: Call,
 }
 
 /// Presents the live call.

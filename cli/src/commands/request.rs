@@ -7,11 +7,11 @@ use shared::context::Clock;
 use super::wait;
 use crate::{
     approval::Approval,
+    call::{Call, put},
     client::Client,
     exit::{Exit, Failure, with_exit_codes},
     output::Output,
     span::span,
-    tool_call::{ToolCall, put},
     visible::visible,
 };
 
@@ -29,7 +29,7 @@ Examples:
   make-plan | countersign request --tool deploy --arguments - --reason 'Release 42'"))]
 pub(crate) struct Request {
     #[command(flatten)]
-    call: ToolCall,
+    call: Call,
     /// Why, in words an approver understands
     #[arg(long)]
     reason: String,

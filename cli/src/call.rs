@@ -10,7 +10,7 @@ use crate::exit::Failure;
 
 /// The call of a tool.
 #[derive(Args)]
-pub(crate) struct ToolCall {
+pub(crate) struct Call {
     /// The tool that is to be called
     #[arg(long)]
     tool: String,
@@ -25,7 +25,7 @@ pub(crate) struct ToolCall {
     environment: Option<String>,
 }
 
-impl ToolCall {
+impl Call {
     /// The call as the API takes it.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn only_what_was_given_is_sent() {
-        let mut call = ToolCall {
+        let mut call = Call {
             tool: "t".to_owned(),
             arguments: None,
             server: None,
