@@ -2,20 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cargo_metadata::{DependencyKind, MetadataCommand};
+use std::process::Command;
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use regex::Regex;
 
 const FUNCTIONS: [&str; 5] = ["approval", "audit", "health", "outbox", "tenant"];
 
-/// What each of our packages needs to run, of ours and of others.
-fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
-    let metadata = MetadataCommand::new()
+fn metadata() -> Metadata {
+    MetadataCommand::new()
         .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
         .no_deps()
         .other_options(vec!["--locked".to_owned(), "--offline".to_owned()])
         .exec()
-        .expect("cargo metadata");
-    metadata
+        .expect("cargo metadata")
+}
+
+/// What each of our packages needs to run, of ours and of others.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    metadata()
         .workspace_packages()
         .into_iter()
         .map(|package| {
@@ -64,13 +69,7 @@ fn lambda_and_aws_are_known_in_one_room() {
 
 #[test]
 fn only_tests_enable_the_testing_room() {
-    let metadata = MetadataCommand::new()
-        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
-        .no_deps()
-        .other_options(vec!["--locked".to_owned(), "--offline".to_owned()])
-        .exec()
-        .expect("cargo metadata");
-    for package in metadata.workspace_packages() {
+    for package in metadata().workspace_packages() {
         for dependency in &package.dependencies {
             let testing = dependency.features.iter().any(|feature| feature == "testing");
             let test_package = package.name.as_str() == "system-tests";
@@ -81,6 +80,51 @@ fn only_tests_enable_the_testing_room() {
             );
         }
     }
+}
+
+/// Which of our packages a build of these packages gives the feature `testing`.
+fn given_testing<'a>(packages: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
+    let mut tree = Command::new(env!("CARGO"));
+    tree.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).args([
+        "tree",
+        "--locked",
+        "--offline",
+        "--edges",
+        "normal,build",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}\t{f}",
+    ]);
+    for package in packages {
+        tree.args(["--package", package]);
+    }
+    let told = tree.output().expect("cargo runs");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let lines = String::from_utf8(told.stdout).expect("UTF-8");
+    let given = lines
+        .lines()
+        .filter_map(|line| line.trim_end_matches(" (*)").split_once('\t'))
+        .filter(|(_, features)| features.split(',').any(|feature| feature == "testing"))
+        .map(|(package, _)| package.split(' ').next().unwrap_or_default().to_owned());
+    given.collect()
+}
+
+#[test]
+fn what_is_deployed_is_built_without_the_testing_room() {
+    let metadata = metadata();
+    let deployed: BTreeSet<&str> = metadata.workspace_metadata["lambda"]["build"]["packages"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|name| name.as_str())
+        .collect();
+    assert_eq!(deployed, BTreeSet::from(FUNCTIONS));
+    assert_eq!(given_testing(deployed.iter().copied()), BTreeSet::new());
+    assert_eq!(given_testing(["countersign"]), BTreeSet::new());
+    // Together with the tests they would have it.
+    let with_tests = given_testing(deployed.into_iter().chain(["system-tests"]));
+    assert!(with_tests.contains("shared"), "{with_tests:?}");
 }
 
 #[test]
@@ -171,6 +215,60 @@ fn a_route_past_the_description_is_noticed_however_it_is_written() {
         assert!(!unseen_routes(source).is_empty(), "{source}");
     }
     assert!(unseen_routes("// .route(\ntable.routes(\n    routes!(get_task::get_task))").is_empty());
+}
+
+/// What a source writes to the log, by the words that every such line has: the last text in its macro, up to what is filled in.
+fn logged(source: &str) -> Vec<String> {
+    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let call = Regex::new(r"tracing::(?:error|warn|info)!\(").expect("a pattern");
+    let token = Regex::new(r#""((?:[^"\\]|\\.)*)"|[()]"#).expect("a pattern");
+    let mut found = Vec::new();
+    for start in call.find_iter(code) {
+        let (mut depth, mut words) = (1, "");
+        for token in token.captures_iter(&code[start.end()..]) {
+            match (&token[0], token.get(1)) {
+                ("(", _) => depth += 1,
+                (")", _) => depth -= 1,
+                (_, text) => words = text.map_or("", |text| text.as_str()),
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+        let fixed = words.split(['{', ';']).next().unwrap_or_default();
+        found.push(fixed.trim_end_matches([' ', ':']).to_owned());
+    }
+    found
+}
+
+#[test]
+fn the_lines_that_can_be_logged_are_documented() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the workspace");
+    let page = std::fs::read_to_string(root.join("docs/logging.md")).expect("the page");
+    let (mut missing, mut lines) = (Vec::new(), 0);
+    for room in ["functions", "shared"] {
+        visit(&root.join(room), &mut |path, text| {
+            let is_product = path.components().any(|part| part.as_os_str() == "src")
+                && !path.components().any(|part| part.as_os_str() == "testing");
+            for words in if is_product { logged(text) } else { Vec::new() } {
+                lines += 1;
+                if !page.contains(&words) {
+                    missing.push(format!("{}: {words}", path.display()));
+                }
+            }
+        });
+    }
+    assert!(missing.is_empty(), "docs/logging.md does not name {missing:#?}");
+    assert!(lines >= 20, "{lines}: the lines are where this test looks for them");
+}
+
+#[test]
+fn a_line_is_known_by_its_words() {
+    let source = r#"tracing::warn!(%error, at = "x", "it was \"missed\""); done.inspect_err(|e| tracing::error!(
+            %e, "no (never): {e}"))?; match x { _ => tracing::warn!(f(1, "a"), "one"), } tracing::info!(event = "sweep", %summary); #[cfg(test)] tracing::error!("of a test");"#;
+    assert_eq!(logged(source), [r#"it was \"missed\""#, "no (never)", "one", "sweep"]);
 }
 
 fn visit(directory: &std::path::Path, look: &mut impl FnMut(&std::path::Path, &str)) {

@@ -30,12 +30,12 @@ use tokio::{task::JoinSet, time::Instant};
 use deaths::kill_now_and_then;
 use leases::{die_holding_leases, not_taken_over};
 use minimums::missing;
-use stage::fleet;
+use stage::{SKEWED_SWEEP, fleet};
 use summary::Summary;
-use sweeps::{catch_up, sweep_until};
+use sweeps::{catch_up, sweep_until, went_on};
 
-/// What two cores do in a minute and a half; `make soak` sends 20,000 a round.
-const REQUESTS: u64 = 6_000;
+/// What two cores do in two or three minutes; `make soak` sends 20,000 a round.
+const REQUESTS: u64 = 10_000;
 const TENANTS: usize = 3;
 const CLIENTS: usize = 12;
 /// A Postgres that is away makes each request wait for it.
@@ -157,6 +157,7 @@ impl Run {
             losses: &losses,
             services: &fleet.services(),
             sweeps_killed,
+            skewed_sweeps: went_on(&fleet.printed(SKEWED_SWEEP).unwrap_or_default()),
             leases: leases.len(),
             loaded,
             took: self.began.elapsed(),
@@ -165,6 +166,8 @@ impl Run {
         summary.print();
         wrong.extend(missing(&summary));
         wrong.extend(findings.wrong);
+        let searched = self.weather.servers.end().await;
+        println!("{searched:>6}  bytes of the servers in which no secret stands");
         wrong
     }
 

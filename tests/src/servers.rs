@@ -4,9 +4,9 @@
 use std::{path::Path, process::Stdio, str::FromStr as _};
 
 use serde_json::Value;
-use shared::data::MIGRATOR;
+use shared::testing::migrate;
 use sqlx::{
-    ConnectOptions as _, Connection as _, PgPool,
+    PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::{
@@ -14,7 +14,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-/// The two servers. They end, and their files go, when this value does.
+/// The two servers. They end, and their files go, when this value does; [`end`](Self::end) also looks into them.
 pub struct Servers {
     // Closing its stdin is what ends the script; it is dropped before the child is waited for by nobody.
     stdin: ChildStdin,
@@ -50,16 +50,7 @@ impl Servers {
             role_password: text("role_password"),
             redis: text("redis"),
         };
-        let mut migrator = servers
-            .connect_as("countersign_migrator")
-            .connect()
-            .await
-            .expect("the migrator connects");
-        MIGRATOR
-            .run_direct(None, &mut migrator, false)
-            .await
-            .expect("the migrations run");
-        migrator.close().await.expect("closed");
+        migrate(&servers.superuser.clone().password(&servers.role_password)).await;
         servers
     }
 
@@ -79,6 +70,21 @@ impl Servers {
         assert_eq!(answer["done"], order, "{answer}");
     }
 
+    /// Ends both, and fails if a secret stood in what they held or have logged. Says how many bytes that was.
+    pub async fn end(self) -> u64 {
+        let Self {
+            stdin,
+            mut answers,
+            _script,
+            ..
+        } = self;
+        drop(stdin);
+        let answer = answers.next_line().await.expect("readable");
+        let answer = answer.expect("the script says what it found");
+        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        answer["searched"].as_u64().unwrap_or_else(|| panic!("{answer}"))
+    }
+
     /// The URL of a role's connection.
     #[must_use]
     pub fn database_url(&self, role: &str) -> String {
@@ -90,12 +96,6 @@ impl Servers {
     #[must_use]
     pub fn redis_url(&self) -> &str {
         &self.redis
-    }
-
-    /// How a role connects directly.
-    #[must_use]
-    pub fn connect_as(&self, role: &str) -> PgConnectOptions {
-        self.superuser.clone().username(role).password(&self.role_password)
     }
 
     /// A pool as the superuser, who sees past row-level security.

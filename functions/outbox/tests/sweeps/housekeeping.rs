@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use outbox::sweep;
 use shared::testing::TestStack;
 use sqlx::AssertSqlSafe;
 
-use crate::{count, run};
+use crate::{count, run, sweep_with, willing};
 
 /// One invocation with no time left: a single turn, and the upkeep.
 async fn invoke(stack: &TestStack) -> u64 {
-    let summary = sweep(&stack.sweeper, Some(Duration::ZERO)).await;
+    let summary = sweep_with(stack, &willing()).run(Some(Duration::ZERO)).await;
     assert_eq!(summary.turns, 1);
     summary.done.failures
 }
@@ -73,6 +72,25 @@ async fn idempotency_records_go_when_they_have_expired() {
         .await,
         1
     );
+}
+
+#[tokio::test]
+async fn more_expired_records_than_a_turn_deletes_go_in_the_next_turns() {
+    // A pause would be longer than the sweep, so all of this has to happen without one.
+    let stack = TestStack::with(&[("OUTBOX_SWEEP_SECONDS", "60"), ("OUTBOX_TURN_MS", "59000")]).await;
+    let pool = stack.owner_pool();
+    stack.new_tenant().await;
+    run(
+        &pool,
+        "INSERT INTO idempotency_keys (tenant_id, principal, route, idempotency_key, body_hash, response_status,
+             response_body, created_at, expires_at)
+         SELECT t.id, 'agent:a', 'POST /x', 'key-' || n, '', 201, '{}', now() - interval '1 day', now() - interval '1 minute'
+         FROM tenants t, generate_series(1, 12500) n",
+    )
+    .await;
+    let summary = sweep_with(&stack, &willing()).run(Some(Duration::from_secs(50))).await;
+    assert_eq!((summary.turns, summary.done.failures), (3, 0));
+    assert_eq!(count(&pool, "SELECT count(*) FROM idempotency_keys").await, 0);
 }
 
 #[tokio::test]
