@@ -91,7 +91,8 @@ impl ErrorCode {
 pub struct ApiError {
     code: ErrorCode,
     message: String,
-    details: Option<Value>,
+    /// Boxed, since errors are returned from everywhere and few have any.
+    details: Option<Box<Value>>,
     retry_after_seconds: Option<u32>,
     cause: Option<String>,
 }
@@ -111,7 +112,7 @@ impl ApiError {
     /// Adds what the caller needs to mend its mistake.
     #[must_use]
     pub fn with_details(mut self, details: Value) -> Self {
-        self.details = Some(details);
+        self.details = Some(Box::new(details));
         self
     }
 
@@ -228,7 +229,7 @@ impl ApiError {
             error: ErrorContent {
                 code: self.code,
                 message: self.message.clone(),
-                details: self.details.clone(),
+                details: self.details.as_deref().cloned(),
             },
             meta: ErrorMeta {
                 timestamp: now,

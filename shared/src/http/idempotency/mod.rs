@@ -154,7 +154,7 @@ fn in_flight() -> ApiError {
 pub trait Replayable: Serialize {
     /// The success.
     const STATUS: StatusCode = StatusCode::CREATED;
-    /// JSON pointers (RFC 6901) to what is shown only once; null in a replay.
+    /// JSON pointers (RFC 6901) to what is shown only once; null in a replay. The object that one stands in may be absent.
     const SHOWN_ONCE: &'static [&'static str];
 }
 
@@ -168,11 +168,7 @@ impl Work {
             let mut shown = serde_json::to_value(&answer)
                 .map_err(|error| ApiError::internal(format!("an answer has no JSON form: {error}")))?;
             for pointer in T::SHOWN_ONCE {
-                // One that is not where it is said to be would be kept in the clear somewhere else.
-                *shown
-                    .pointer_mut(pointer)
-                    .ok_or_else(|| ApiError::internal(format!("the answer has no {pointer} to leave out")))? =
-                    Value::Null;
+                leave_out(&mut shown, pointer)?;
             }
             let kept = Kept {
                 body_hash: claim.body_hash.to_vec(),
@@ -184,6 +180,20 @@ impl Work {
         self.tx.commit().await?;
         Ok(Performed(Effect::Now(answer)))
     }
+}
+
+/// Puts null in the place of what is shown only once. An answer may lack the whole object that it would stand in.
+fn leave_out(shown: &mut Value, pointer: &str) -> Result<(), ApiError> {
+    if let Some((object, _)) = pointer.rsplit_once('/')
+        && shown.pointer(object).is_none()
+    {
+        return Ok(());
+    }
+    // One that is not where it is said to be would be kept in the clear somewhere else.
+    *shown
+        .pointer_mut(pointer)
+        .ok_or_else(|| ApiError::internal(format!("the answer has no {pointer} to leave out")))? = Value::Null;
+    Ok(())
 }
 
 impl Deref for Work {
@@ -228,5 +238,23 @@ impl<T: Replayable> IntoResponse for Performed<T> {
                 (status.unwrap_or(T::STATUS), headers, Body::from(kept.response_body)).into_response()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_once_is_left_out_or_missed() {
+        let left = |mut shown: Value, pointer: &str| leave_out(&mut shown, pointer).map(|()| shown).ok();
+        assert_eq!(left(json!({ "token": "t" }), "/token"), Some(json!({ "token": null })));
+        assert_eq!(
+            left(json!({ "of": { "token": "t" } }), "/of/token"),
+            Some(json!({ "of": { "token": null } }))
+        );
+        assert_eq!(left(json!({ "other": 1 }), "/of/token"), Some(json!({ "other": 1 })));
+        assert_eq!(left(json!({ "other": "t" }), "/token"), None);
+        assert_eq!(left(json!({ "of": { "other": "t" } }), "/of/token"), None);
     }
 }

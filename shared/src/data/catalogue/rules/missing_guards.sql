@@ -1,9 +1,10 @@
--- The triggers that hold the states of approvals, and the foreign keys. One that was dropped is noticed by nobody until a
+-- The triggers that hold the states of approvals and give a tenant its policies, and the foreign keys. One that was dropped is noticed by nobody until a
 -- row is wrong.
-WITH triggers (relation, name, events, function) AS (VALUES
-    ('approval_requests', 'approval_begins_pending', 'INSERT', 'guard_new_approval'),
-    ('approval_requests', 'approval_state_machine', 'UPDATE', 'guard_approval'),
-    ('approval_votes', 'vote_on_what_is_pending', 'INSERT OR UPDATE', 'guard_vote')
+WITH triggers (relation, name, moment, events, function) AS (VALUES
+    ('approval_requests', 'approval_begins_pending', 'BEFORE', 'INSERT', 'guard_new_approval'),
+    ('approval_requests', 'approval_state_machine', 'BEFORE', 'UPDATE', 'guard_approval'),
+    ('approval_votes', 'vote_on_what_is_pending', 'BEFORE', 'INSERT OR UPDATE', 'guard_vote'),
+    ('tenants', 'tenant_begins_with_policies', 'AFTER', 'INSERT', 'begin_policies')
 ), foreign_keys (relation, name, columns, referenced, referenced_columns) AS (VALUES
     ('users', 'user_belongs_to_a_tenant', 'tenant_id', 'tenants', 'id'),
     ('user_settings', 'settings_belong_to_a_user', 'tenant_id, user_id', 'users', 'tenant_id, id'),
@@ -19,17 +20,18 @@ WITH triggers (relation, name, events, function) AS (VALUES
     ('outbox', 'event_belongs_to_a_tenant', 'tenant_id', 'tenants', 'id'),
     ('outbox_deliveries', 'delivery_is_of_an_event', 'tenant_id, event_id', 'outbox', 'tenant_id, id'),
     ('memberships', 'membership_belongs_to_a_tenant', 'tenant_id', 'tenants', 'id'),
-    ('billing_history', 'billing_belongs_to_a_tenant', 'tenant_id', 'tenants', 'id')
+    ('billing_history', 'billing_belongs_to_a_tenant', 'tenant_id', 'tenants', 'id'),
+    ('policies', 'policies_belong_to_a_tenant', 'tenant_id', 'tenants', 'id')
 )
 SELECT format('%I on %s, %s', g.name, to_regclass('public.' || g.relation),
               CASE WHEN t.oid IS NULL THEN 'missing' ELSE 'changed' END) AS "object!",
-       format('CREATE OR REPLACE TRIGGER %I BEFORE %s ON public.%I FOR EACH ROW EXECUTE FUNCTION public.%I();',
-              g.name, g.events, g.relation, g.function) AS "remedy!"
+       format('CREATE OR REPLACE TRIGGER %I %s %s ON public.%I FOR EACH ROW EXECUTE FUNCTION public.%I();',
+              g.name, g.moment, g.events, g.relation, g.function) AS "remedy!"
 FROM triggers g
 LEFT JOIN pg_trigger t ON t.tgrelid = to_regclass('public.' || g.relation) AND t.tgname = g.name AND NOT t.tgisinternal
 WHERE t.oid IS NULL
-   -- A row's, before it: 1 and 2; 4 for INSERT, 16 for UPDATE (pg_trigger.h).
-   OR t.tgtype <> 3 + CASE WHEN g.events LIKE '%INSERT%' THEN 4 ELSE 0 END + CASE WHEN g.events LIKE '%UPDATE%' THEN 16 ELSE 0 END
+   -- 1 for a row's, 2 for before it; 4 for INSERT, 16 for UPDATE (pg_trigger.h).
+   OR t.tgtype <> 1 + CASE g.moment WHEN 'BEFORE' THEN 2 ELSE 0 END + CASE WHEN g.events LIKE '%INSERT%' THEN 4 ELSE 0 END + CASE WHEN g.events LIKE '%UPDATE%' THEN 16 ELSE 0 END
    OR t.tgfoid IS DISTINCT FROM to_regprocedure(format('public.%I()', g.function))::oid
    -- On every column, whatever the row.
    OR t.tgattr <> '' OR t.tgqual IS NOT NULL

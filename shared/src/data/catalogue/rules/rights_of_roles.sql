@@ -46,10 +46,13 @@ WITH relations (relation, role, privileges, columns) AS (VALUES
     ('idempotency_keys', 'countersign_lookup', 'SELECT', NULL),
     ('idempotency_keys', 'countersign_sweeper', 'SELECT DELETE', NULL),
     ('memberships', 'countersign_app', 'SELECT INSERT UPDATE', NULL),
-    ('billing_history', 'countersign_app', 'SELECT INSERT', NULL)
+    ('billing_history', 'countersign_app', 'SELECT INSERT', NULL),
+    ('policies', 'countersign_app', 'SELECT INSERT', NULL),
+    ('policies', 'countersign_auditor', 'SELECT', NULL)
 ), routines (signature, roles) AS (VALUES
     ('settle_approval(uuid, uuid, text, text, timestamptz)', 'countersign_app countersign_sweeper'),
-    ('uuid7_floor(timestamptz)', 'countersign_app countersign_sweeper countersign_auditor')
+    ('uuid7_floor(timestamptz)', 'countersign_app countersign_sweeper countersign_auditor'),
+    ('default_policies()', 'countersign_app')
 ), schemas (schema, roles, privileges) AS (VALUES
     ('public', 'countersign_owner', 'USAGE CREATE'),
     ('public', 'countersign_lookup countersign_app countersign_sweeper countersign_auditor', 'USAGE'),

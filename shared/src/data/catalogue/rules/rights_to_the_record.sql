@@ -20,5 +20,7 @@ WHERE given.grantee <> given.relowner
            AND (privilege_type = 'DELETE'
                 OR privilege_type = 'UPDATE'
                    AND coalesce(attname NOT IN ('caller_id', 'sanitized_args', 'args_salt', 'disclosures'), true))
+       -- What policies once decided by stays as it was.
+       OR given.oid = to_regclass('public.policies') AND privilege_type NOT IN ('SELECT', 'INSERT')
        OR given.oid = to_regclass('public._sqlx_migrations') AND privilege_type <> 'SELECT')
 ORDER BY 1
