@@ -40,7 +40,7 @@ def main() -> int:
     finds = search(needles, places)
     if finds:
         raise Problem("the tests left credentials behind:\n" + "\n".join(map(str, finds)))
-    print(f"{len(needles)} secrets of the tests and three forms are nowhere in:")
+    print(f"{len(needles)} secrets of the tests and four forms are nowhere in:")
     for place, content in places.items():
         print(f"{len(content):12,} bytes  {place}")
     return 0
