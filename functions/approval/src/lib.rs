@@ -1,7 +1,7 @@
 //! Asking a person for a countersignature, and giving it.
 //!
 //! Each endpoint is a file of its own. The rules every endpoint shares are pure and stand apart: what each verb answers in
-//! each state (`transitions`), who may decide (`eligibility`), what is hashed (`digest`). SQL is only in `store`, Redis
+//! each state (`transitions`), who may decide (`eligibility`) and through which door (`door`), what is hashed (`digest`). SQL is only in `store`, Redis
 //! only in `fast_path` and `waiting`.
 
 mod approval;
@@ -9,24 +9,32 @@ mod approve_request;
 mod cancel_request;
 mod check_approval;
 mod create_approval;
+mod create_decision_link;
 mod decide;
+mod decide_batch;
+mod decide_by_link;
 mod deny_request;
 mod digest;
+mod door;
 mod eligibility;
 mod events;
 mod fast_path;
 mod get_approval;
+mod get_decision_page;
 mod intake;
+mod link;
 mod list_approvals;
 mod redeem_approval;
 mod refusal;
 mod revoke_approval;
+mod same_origin;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod token;
 mod transitions;
 mod view;
+mod view_by_link;
 mod waiters;
 mod waiting;
 
@@ -42,11 +50,18 @@ pub fn routes() -> OpenApiRouter<AppContext> {
             list_approvals::list_approvals
         ))
         .routes(routes!(check_approval::check_approval))
+        .routes(routes!(decide_batch::decide_batch))
         .routes(routes!(get_approval::get_approval))
         .routes(routes!(approve_request::approve_request))
         .routes(routes!(deny_request::deny_request))
         .routes(routes!(cancel_request::cancel_request))
         .routes(routes!(redeem_approval::redeem_approval))
         .routes(routes!(revoke_approval::revoke_approval))
+        .routes(routes!(create_decision_link::create_decision_link))
+        .routes(routes!(
+            get_decision_page::get_decision_page,
+            decide_by_link::decide_by_link
+        ))
+        .routes(routes!(view_by_link::view_by_link))
         .layer(Extension(waiters::Waiters::default()))
 }

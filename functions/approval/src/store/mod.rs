@@ -2,12 +2,14 @@
 //!
 //! Every query names the tenant although row-level security would hold without it.
 
+mod links;
 mod list;
 mod people;
 mod requests;
 mod row;
 mod votes;
 
+pub(crate) use links::{NewLink, find_link_holder, replace_link, use_link};
 pub(crate) use list::{Filters, list_approvals};
 pub(crate) use people::{find_approver, list_approvers};
 pub(crate) use requests::{action_nonce, database_clock, find, find_by_token, insert, lock, settle};
