@@ -91,11 +91,11 @@ pub(crate) async fn decide_batch(
     let mut results = Vec::with_capacity(body.decisions.len());
     let mut outage: Option<ApiError> = None;
     for (id, decision, vote) in read(body.decisions)? {
-        let decided = match &outage {
+        let outcome = match &outage {
             None => decide(&ctx, &decider, Door::Batch, id, decision, vote).await,
             Some(outage) => Err(outage.clone()),
         };
-        if let Err(error) = &decided
+        if let Err(error) = &outcome
             && outage.is_none()
         {
             if let Some(cause) = error.cause() {
@@ -105,10 +105,10 @@ pub(crate) async fn decide_batch(
                 outage = Some(error.clone());
             }
         }
-        results.push(DecisionResult::new(id, decided));
+        results.push(DecisionResult::new(id, outcome));
     }
     match outage {
-        // Nothing was decided, so the whole may as well be sent again.
+        // No decision was acknowledged, so the whole may as well be sent again: one that counted after all is 200 then.
         Some(outage) if results.iter().all(DecisionResult::is_outage) => Err(outage),
         _ => Ok(Json(DecisionResults { results })),
     }
