@@ -49,6 +49,7 @@ def serve(port: int, mine: dict[str, str], home: Home, supervisor: Supervisor) -
 
     settings = {
         "ENVIRONMENT": "local",
+        "PUBLIC_URL": f"http://{ports.LOOPBACK}:{port}",
         "SECRETS_SOURCE": "env",
         "WEBHOOK_ALLOW_PRIVATE_TARGETS": "true",
         **servers.for_development(home, mine, supervisor, progress),

@@ -28,7 +28,7 @@ def main() -> int:
     finds, places = examine(needles, postgres, redis, left_files(Path(logs), target_dir(), LOCAL))
     if finds:
         raise Problem("the tests left credentials behind:\n" + "\n".join(map(str, finds)))
-    print(f"{len(needles)} secrets of the tests and three forms are nowhere in:")
+    print(f"{len(needles)} secrets of the tests and four forms are nowhere in:")
     for place, content in places.items():
         print(f"{len(content):12,} bytes  {place}")
     return 0

@@ -41,8 +41,9 @@ def main() -> int:
 def _serve_and_run(command: list[str], home: Home, supervisor: Supervisor) -> int:
     progress = Progress()
     cargo_lambda = Packages(supervisor, progress).program("cargo-lambda", "cargo-lambda")
-    environment = {**with_packages(dict(os.environ)), **_settings(home)}
     port = ports.pick()
+    url = f"http://{ports.LOOPBACK}:{port}"
+    environment = {**with_packages(dict(os.environ)), **_settings(home), "PUBLIC_URL": url}
 
     countersign = str(target_dir() / "debug" / "countersign")
     keys = keys_file(home)
@@ -59,13 +60,13 @@ def _serve_and_run(command: list[str], home: Home, supervisor: Supervisor) -> in
         functions.wait_until_listening(port, supervisor)
         schedule.start()
         functions.wait_until_ready(port, supervisor, log)
-        progress.line("functions", f"ready on http://{ports.LOOPBACK}:{port}")
+        progress.line("functions", f"ready on {url}")
         seeded = parse_dotenv(keys.read_text()) if keys.exists() else {}
         live = {
             **environment,
             **seeded,
             "COUNTERSIGN_LIVE": "1",
-            "COUNTERSIGN_URL": f"http://{ports.LOOPBACK}:{port}",
+            "COUNTERSIGN_URL": url,
             "COUNTERSIGN_KEYS_FILE": str(keys),
             "COUNTERSIGN_FUNCTIONS_LOG": str(log),
         }

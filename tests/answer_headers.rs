@@ -165,6 +165,10 @@ async fn hold_successes(stage: &Stage, route: &Route, held: &mut Held) {
                         body[field] = json!(own);
                     }
                 }
+                if let Some(decision) = body.pointer_mut("/decisions/0") {
+                    decision["id"] = json!(objects.approval);
+                }
+                objects.prove(&mut body);
                 Some(body)
             })
             .collect(),

@@ -151,7 +151,12 @@ async fn production_and_an_unmigrated_database_are_refused_in_one_sentence() {
 
     let mut environment = of_database(&database);
     environment.retain(|(name, _)| name != "ENVIRONMENT" && name != "AUTH_BCRYPT_COST");
-    environment.push(("ENVIRONMENT".to_owned(), "production".to_owned()));
+    for (name, value) in [
+        ("ENVIRONMENT", "production"),
+        ("PUBLIC_URL", "https://countersign.example.com"),
+    ] {
+        environment.push((name.to_owned(), value.to_owned()));
+    }
     let production = run(&environment, &["seed"]).expect(2);
     assert_eq!(production.stderr.lines().count(), 1, "{}", production.stderr);
     assert!(

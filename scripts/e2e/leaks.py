@@ -42,7 +42,7 @@ def main() -> int:
     assert not finds, "secrets were left behind:\n" + "\n".join(map(str, finds))
     spellings = sum(len(list(needle.spellings())) for needle in run.needles)
     sizes = ", ".join(f"{place} {len(content):,}" for place, content in places.items())
-    print(f"{run.requests} requests; {len(run.needles)} secrets in {spellings} spellings, and three forms, are nowhere in:")
+    print(f"{run.requests} requests; {len(run.needles)} secrets in {spellings} spellings, and four forms, are nowhere in:")
     print(f"{sizes} bytes, with a line in the log for each of {lines} requests of this run")
     return 0
 

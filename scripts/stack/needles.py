@@ -11,10 +11,10 @@ from urllib.parse import quote, quote_plus
 
 from . import resp, sql
 
-#: The forms of what the product itself hands out: a key, a token, a webhook secret.
+#: The forms of what the product itself hands out: a key, a token, the secret of a link, a webhook secret.
 FORMS = re.compile(
     rb"(?<![0-9A-Za-z])(?:cs_(?:dev|staging|production)_[0-9A-Za-z]{22}_[0-9A-Za-z]{33}"
-    rb"|cst_[0-9A-Za-z_-]{43}|whsec_[0-9A-Za-z+/]{32,})"
+    rb"|cst_[0-9A-Za-z_-]{43}|csl_[0-9A-Za-z_-]{64}|whsec_[0-9A-Za-z+/]{32,})"
 )
 #: Shorter ones would be found by chance.
 SHORTEST = 8

@@ -30,9 +30,9 @@ class Search(unittest.TestCase):
 
     def test_forms_are_found_without_being_known(self):
         key = "cs_dev_" + "0" * 22 + "_" + "a" * 33
-        for form in (key, "cst_" + "-" * 43, "whsec_" + "A" * 32):
+        for form in (key, "cst_" + "-" * 43, "csl_" + "-" * 64, "whsec_" + "A" * 32):
             self.assertEqual(self.found(f'{{"a":"{form}"}}'.encode()), ["a credential by its form"])
-        for harmless in ("cst_short", "docs_dev_" + "0" * 22 + "_" + "a" * 33, "cs_dev_1_2"):
+        for harmless in ("cst_short", "csl_short", "docs_dev_" + "0" * 22 + "_" + "a" * 33, "cs_dev_1_2"):
             self.assertEqual(self.found(harmless.encode()), [])
 
     def test_a_find_does_not_show_the_secret(self):

@@ -10,6 +10,7 @@ pub mod data;
 pub mod http;
 pub mod journal;
 pub mod lambda;
+pub mod presentation;
 pub mod secrets;
 pub mod telemetry;
 #[cfg(feature = "testing")]

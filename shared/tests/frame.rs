@@ -11,6 +11,9 @@ use shared::{
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
+/// What a deployment has to set.
+const PUBLIC_URL: (&str, &str) = ("PUBLIC_URL", "https://countersign.example.com");
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Note {
@@ -448,7 +451,7 @@ async fn the_operators_routes_tell_unknown_from_forbidden() {
 
 #[tokio::test]
 async fn panics_and_failures_say_nothing_of_their_cause() {
-    let stack = TestStack::with(&[("ENVIRONMENT", "production"), ("AUTH_BCRYPT_COST", "10")]).await;
+    let stack = TestStack::with(&[("ENVIRONMENT", "production"), PUBLIC_URL, ("AUTH_BCRYPT_COST", "10")]).await;
     let client = client(&stack);
     for path in ["/panics", "/fails"] {
         let answer = client.request("GET", path).send().await;
@@ -542,7 +545,7 @@ async fn cors_allows_exactly_the_configured_origins() {
 #[tokio::test]
 async fn the_console_of_a_laptop_is_allowed_locally_and_nothing_in_production() {
     for (environment, expected) in [("local", Some("http://localhost:5173")), ("production", None)] {
-        let stack = TestStack::with(&[("ENVIRONMENT", environment), ("AUTH_BCRYPT_COST", "10")]).await;
+        let stack = TestStack::with(&[("ENVIRONMENT", environment), PUBLIC_URL, ("AUTH_BCRYPT_COST", "10")]).await;
         let request = client(&stack)
             .request("GET", "/nowhere")
             .header("origin", "http://localhost:5173");

@@ -35,6 +35,7 @@ async fn a_credential_is_found_in_every_kind_of_column() {
             r"'\x00ff5c' || convert_to('whsec_' || repeat('A', 32), 'UTF8')",
         ),
         ("text[]", "ARRAY['a', 'b cst_' || repeat('_', 43)]"),
+        ("text", "'https://host/decide/x#csl_' || repeat('-', 64)"),
         ("text", "'operator-credential' || '-of-the-tests'"),
         ("bytea", "convert_to('countersign' || '-tests', 'UTF8')"),
     ] {
@@ -63,7 +64,7 @@ async fn a_credential_is_found_in_every_kind_of_column() {
 async fn what_is_no_credential_is_left_alone() {
     let said = leave(
         "CREATE TABLE planted (value text, bytes bytea);
-         INSERT INTO planted VALUES ('cst_short', 'cs_dev_1_2'), ('docs_dev_' || repeat('0', 22) || '_' || repeat('a', 33), NULL)",
+         INSERT INTO planted VALUES ('cst_short csl_short', 'cs_dev_1_2'), ('docs_dev_' || repeat('0', 22) || '_' || repeat('a', 33), NULL)",
     )
     .await;
     assert_eq!(said, None);

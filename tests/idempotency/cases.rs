@@ -24,11 +24,17 @@ pub(crate) struct Before {
     fresh_tenant: Uuid,
     /// An approval that the admin asked for and may redeem.
     approval: Uuid,
+    /// One that somebody else asked for, and the admin may decide on.
+    pending: Uuid,
 }
 
 /// How to ask each operation.
 pub(crate) fn cases(before: Before) -> Vec<Case> {
-    let Before { fresh_tenant, approval } = before;
+    let Before {
+        fresh_tenant,
+        approval,
+        pending,
+    } = before;
     let case = |operation, path: &str, status, bodies, shown_once, made| Case {
         operation,
         path: path.to_owned(),
@@ -113,6 +119,15 @@ pub(crate) fn cases(before: Before) -> Vec<Case> {
             "SELECT count(*) FROM approval_requests",
         ),
         case(
+            "create_decision_link",
+            &format!("/api/v1/approvals/{pending}/links"),
+            201,
+            // Both say nothing, and are not the same body.
+            [json!({}), Value::Null],
+            &["/url"],
+            "SELECT count(*) FROM audit_events WHERE action = 'decision_link.created'",
+        ),
+        case(
             "record_events",
             "/api/v1/audit/events",
             202,
@@ -165,11 +180,16 @@ impl Before {
             .await
             .expect(201);
         let call = json!({ "tool": "t", "arguments": { "n": 1 } });
-        let asked = json!({ "tool_call": call, "reason": "before" });
-        let asked = client.post(&tenant.admin, "/api/v1/approvals", asked).await.expect(201);
+        let body = json!({ "tool_call": call, "reason": "before" });
+        let asked = client
+            .post(&tenant.admin, "/api/v1/approvals", body.clone())
+            .await
+            .expect(201);
+        let pending = client.post(&tenant.agent, "/api/v1/approvals", body).await.expect(201);
         let before = Self {
             fresh_tenant: id(&fresh_tenant),
             approval: id(&asked),
+            pending: id(&pending),
         };
         let approve = format!("/api/v1/approvals/{}/approve", before.approval);
         let _ = client.post(&tenant.approver, &approve, json!({})).await.expect(200);

@@ -51,6 +51,9 @@ const ROWS: &str = "
     INSERT INTO approval_votes (tenant_id, approval_id, approver, decision, note, voted_at)
     VALUES (':tenant', ':approval', 'approver of :tenant', 'APPROVE', 'note of :tenant', now());
 
+    INSERT INTO decision_links (tenant_id, approval_id, user_id, secret_digest, created_at, expires_at)
+    VALUES (':tenant', ':approval', ':approver', sha256('link of :tenant'), now(), now() + interval '1 day');
+
     INSERT INTO audit_events (tenant_id, event_id, request_id, recorded_by, tool, raw_args_hash, entry, leaf_hash, caller_id)
     VALUES (':tenant', ':audit_event', 'audited of :tenant', 'recorder of :tenant', 'tool of :tenant', 'hash of :tenant',
             'entry of :tenant', sha256('leaf of :tenant'), 'caller of :tenant');

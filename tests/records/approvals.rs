@@ -35,6 +35,8 @@ pub(crate) async fn of_requests(journal: &mut Journal) {
     redeemed(journal, &tenant).await;
     revoked(journal, &tenant).await;
     denied_after_all(journal, &tenant).await;
+    decided_by_link(journal, &tenant).await;
+    decided_in_a_batch(journal, &tenant).await;
     past_its_deadline(journal, &tenant).await;
     let agent = Who::Key(&tenant.agent);
     journal
@@ -187,6 +189,70 @@ async fn denied_after_all(journal: &mut Journal, tenant: &TestTenant) {
     for (operation, who) in [("approve_request", second), ("cancel_request", admin)] {
         journal.leaves_nothing((operation, who, id, 409), Some(json!({}))).await;
     }
+}
+
+/// Two people, each by their link; one changes their mind by another.
+async fn decided_by_link(journal: &mut Journal, tenant: &TestTenant) {
+    let asked = ask(journal, &tenant.agent, 3).await;
+    let id = asked["id"].as_str().expect("an id");
+    let hash = &asked["display_hash"];
+    for (key, decision, event) in [
+        (&tenant.approver, "APPROVE", ["approval.voted"]),
+        (&tenant.second_approver, "APPROVE", ["approval.voted"]),
+        (&tenant.approver, "DENY", ["approval.denied"]),
+    ] {
+        let given = Leaves {
+            action: "decision_link.created",
+            events: &[],
+            object: Some(id),
+        };
+        let link = ("create_decision_link", Who::Key(key), id, 201);
+        let made = journal.leaves(link, Some(json!({})), given).await;
+        let (_, secret) = made["url"]
+            .as_str()
+            .and_then(|url| url.split_once('#'))
+            .expect("a link");
+        let holder = Who::Link(key);
+        let view = Some(json!({ "secret": secret }));
+        journal
+            .leaves_nothing(("view_by_link", holder, id, 200), view.clone())
+            .await;
+        let stale = json!({ "secret": secret, "decision": decision, "display_hash": "other" });
+        journal
+            .leaves_nothing(("decide_by_link", holder, id, 409), Some(stale))
+            .await;
+        let body = Some(json!({ "secret": secret, "decision": decision, "display_hash": hash }));
+        let left = Leaves {
+            action: event[0],
+            events: &event,
+            object: Some(id),
+        };
+        journal
+            .leaves(("decide_by_link", holder, id, 200), body.clone(), left)
+            .await;
+        journal.leaves_nothing(("decide_by_link", holder, id, 404), body).await;
+        journal.leaves_nothing(("view_by_link", holder, id, 404), view).await;
+    }
+    let refused = ("create_decision_link", Who::Key(&tenant.approver), id, 409);
+    journal.leaves_nothing(refused, Some(json!({}))).await;
+    journal
+        .leaves_nothing(("get_decision_page", Who::Nobody, id, 200), None)
+        .await;
+}
+
+async fn decided_in_a_batch(journal: &mut Journal, tenant: &TestTenant) {
+    let asked = ask(journal, &tenant.agent, 1).await;
+    let own = ask(journal, &tenant.admin, 1).await;
+    let admin = Who::Key(&tenant.admin);
+    let decision =
+        |status: &Value| json!({ "id": status["id"], "decision": "APPROVE", "display_hash": status["display_hash"] });
+    let body = Some(json!({ "decisions": [decision(&own), decision(&asked)] }));
+    let id = asked["id"].as_str().expect("an id");
+    let left = both(&["approval.approved"]);
+    journal
+        .leaves(("decide_batch", admin, id, 200), body.clone(), left)
+        .await;
+    journal.leaves_nothing(("decide_batch", admin, id, 200), body).await;
 }
 
 /// Whoever is refused for it says so; only the sweep writes it down.

@@ -17,6 +17,8 @@ pub(crate) enum Who<'a> {
     Nobody,
     Operator,
     Key(&'a TestKey),
+    /// By a link, which the body holds, of whoever has this key.
+    Link(&'a TestKey),
 }
 
 /// One audit event.
@@ -87,7 +89,7 @@ impl Journal {
         let route = &self.routes[operation];
         let request = self.client.request(route.method, &route.at(id));
         let request = match who {
-            Who::Nobody => request,
+            Who::Nobody | Who::Link(_) => request,
             Who::Operator => request.bearer(self.stack.operator()),
             Who::Key(key) => request.key(key),
         };
@@ -132,7 +134,7 @@ impl Journal {
         let (logged, sent) = self.news().await;
         let object = expected.object.or(answer["id"].as_str()).unwrap_or(id);
         let (recorded_by, tenant_id) = match who {
-            Who::Key(key) => (key.principal.as_str(), key.tenant_id),
+            Who::Key(key) | Who::Link(key) => (key.principal.as_str(), key.tenant_id),
             _ => ("operator", object.parse().expect("the operator changes tenants")),
         };
         let [logged] = &logged[..] else {

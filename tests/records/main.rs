@@ -21,7 +21,7 @@ use crate::journal::{Journal, Who, unacceptable};
 type Promise = (&'static str, &'static [&'static str]);
 
 /// What each operation that is no GET leaves, by its id. Nothing: it only reads.
-const PROMISES: [(&str, &[Promise]); 23] = [
+const PROMISES: [(&str, &[Promise]); 27] = [
     ("create_tenant", &[("tenant.created", &[])]),
     (
         "update_tenant",
@@ -70,6 +70,17 @@ const PROMISES: [(&str, &[Promise]); 23] = [
     ),
     ("put_policies", &[("policy.updated", &["policy.updated"])]),
     ("simulate_policies", &[]),
+    ("create_decision_link", &[("decision_link.created", &[])]),
+    ("view_by_link", &[]),
+    (
+        "decide_by_link",
+        &[
+            ("approval.voted", &["approval.voted"]),
+            ("approval.denied", &["approval.denied"]),
+        ],
+    ),
+    // Of each decision by itself.
+    ("decide_batch", &[("approval.approved", &["approval.approved"])]),
     // Itself: the recorder names the action.
     ("record_events", &[("deploy.finished", &[])]),
 ];
@@ -178,7 +189,7 @@ async fn reading_leaves_no_record() {
     let mut answered = 0;
     for operation in routes().iter().filter(|operation| operation.is_read()) {
         let id = match operation.path.as_str() {
-            path if path.starts_with("/api/v1/approvals") => id(&made),
+            path if path.starts_with("/api/v1/approvals") || path.starts_with("/decide") => id(&made),
             path if path.starts_with("/api/v1/tasks") => id(&ping),
             path if path.starts_with("/api/v1/audit") => event.clone(),
             path if path.starts_with("/api/v1/users") => tenant.approver.user_id.expect("a person").to_string(),

@@ -19,6 +19,10 @@ pub struct Objects {
     pub approved: Uuid,
     /// The token of the pending request.
     pub token: String,
+    /// What an approver of the pending request is shown.
+    pub display_hash: String,
+    /// The secret of the approver's link to the pending request.
+    pub link: String,
     /// An event that the agent recorded.
     pub audit_event: Uuid,
     /// How the agent called that event.
@@ -57,6 +61,12 @@ impl Objects {
         let approved = id(&post(&tenant.agent, "/api/v1/approvals", approved, 201).await["id"]);
         let approve = format!("/api/v1/approvals/{approved}/approve");
         let _ = post(&tenant.approver, &approve, json!({}), 200).await;
+        let links = format!("/api/v1/approvals/{}/links", id(&approval["id"]));
+        let link = post(&tenant.approver, &links, json!({}), 201).await;
+        let (_, link) = link["url"]
+            .as_str()
+            .and_then(|url| url.split_once('#'))
+            .expect("a link");
         let audit_request_id = format!("recorded-{unique}");
         let caller_id = tenant.agent.principal.trim_start_matches("agent:");
         let event =
@@ -78,6 +88,8 @@ impl Objects {
             approval: id(&approval["id"]),
             approved,
             token: approval["token"].as_str().expect("a token").to_owned(),
+            display_hash: approval["display_hash"].as_str().expect("a hash").to_owned(),
+            link: link.to_owned(),
             audit_event: id(&event["events"][0]["event_id"]),
             audit_request_id,
             user: id(&user["id"]),
@@ -111,6 +123,7 @@ impl Objects {
             ("/api/v1/approvals/{id}/redeem", self.approved),
             ("/api/v1/approvals/{id}/revoke", self.approved),
             ("/api/v1/approvals/{id}", self.approval),
+            ("/decide/{id}", self.approval),
             ("/api/v1/audit/events/{id}", self.audit_event),
             ("/api/v1/users/{id}", self.user),
             ("/api/v1/api-keys/{id}", self.api_key),
@@ -123,5 +136,22 @@ impl Objects {
             .find(|(prefix, _)| route.path.starts_with(prefix))
             .unwrap_or_else(|| panic!("{}: say which object stands in this path", route.path));
         route.at(&id.to_string())
+    }
+
+    /// Puts what proves that the pending request was seen, and the approver's link to it, in the place of the samples in a body.
+    pub fn prove(&self, body: &mut Value) {
+        match body {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    match name.as_str() {
+                        "display_hash" => *value = json!(self.display_hash),
+                        "secret" => *value = json!(self.link),
+                        _ => self.prove(value),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.prove(item)),
+            _ => {}
+        }
     }
 }

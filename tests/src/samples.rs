@@ -241,6 +241,7 @@ pub fn sample(schema: &Value) -> Value {
                 .collect();
             Value::Object(members)
         }
+        "array" if schema["minItems"].as_u64().is_some_and(|least| least > 0) => json!([sample(&schema["items"])]),
         "array" => json!([]),
         "boolean" => json!(true),
         "integer" | "number" => schema.get("minimum").cloned().unwrap_or_else(|| json!(1)),

@@ -93,7 +93,12 @@ async fn an_outbox_that_nobody_sweeps_and_a_server_that_may_forget_are_warnings(
     .fetch_all(&database.superuser())
     .await
     .expect("the settings");
-    let staging = with(environment, &[("ENVIRONMENT", "staging"), ("AUTH_BCRYPT_COST", "10")]);
+    let deployed = [
+        ("ENVIRONMENT", "staging"),
+        ("PUBLIC_URL", "https://countersign.example.com"),
+        ("AUTH_BCRYPT_COST", "10"),
+    ];
+    let staging = with(environment, &deployed);
     let found = complaints(&staging, 0);
     let warned = found.iter().filter(|told| told.starts_with("warning postgres")).count();
     assert_eq!(warned, off.len(), "{off:?}: {found:#?}");

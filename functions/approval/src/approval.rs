@@ -5,7 +5,10 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use shared::auth::{Environment, Principal};
+use shared::{
+    auth::{Environment, Principal},
+    presentation::{DisplayWarning, display_warnings},
+};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -193,6 +196,17 @@ impl Approval {
             .iter()
             .filter(|vote| vote.decision == Decision::Approve)
             .count()
+    }
+
+    /// Why an approver cannot safely be shown this in passing: over everything that the display hash covers.
+    pub(crate) fn display_warnings(&self) -> Vec<DisplayWarning> {
+        let call = &self.tool_call;
+        let texts = [&self.request_id, &self.requested_by, &call.tool, &self.reason]
+            .into_iter()
+            .chain(&call.server)
+            .chain(&self.risk_labels)
+            .chain(&self.approver_groups);
+        display_warnings(texts.map(String::as_str), &call.arguments)
     }
 
     /// What this principal has answered.

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::{
     approval::Decision,
     decide::{Decider, NewVote, decide},
+    door::Door,
     view::ApprovalStatus,
 };
 
@@ -35,6 +36,7 @@ pub(crate) async fn approve_request(
     Json(vote): Json<Option<NewVote>>,
 ) -> Result<Json<ApprovalStatus>, ApiError> {
     let decider = Decider::try_from(&*caller)?;
-    let status = decide(&ctx, &decider, id, Decision::Approve, vote.unwrap_or_default()).await?;
+    let vote = vote.unwrap_or_default().try_into()?;
+    let status = decide(&ctx, &decider, Door::Api, id, Decision::Approve, vote).await?;
     Ok(Json(status))
 }

@@ -7,14 +7,15 @@ use serde::Deserialize;
 use shared::{
     auth::{Principal, Subject},
     context::AppContext,
-    data::TenantScope,
+    data::{TenantScope, TenantTx},
     http::ApiError,
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    approval::Decision,
+    approval::{Approval, Decision},
+    door::Door,
     eligibility::{Electorate, Ineligible},
     events::{self, Actor, Change},
     fast_path, intake,
@@ -37,6 +38,32 @@ pub(crate) struct NewVote {
     note: Option<String>,
     /// That of the request as the person saw it; another one refuses the decision.
     display_hash: Option<String>,
+}
+
+/// A decision's parts, each of which is sound by itself.
+#[derive(Default)]
+pub(crate) struct Vote {
+    note: Option<String>,
+    display_hash: Option<String>,
+}
+
+impl Vote {
+    /// Reads a vote whose note stands in the body as `field`.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` naming the field.
+    pub(crate) fn read(field: &str, note: Option<&str>, display_hash: Option<String>) -> Result<Self, ApiError> {
+        let note = note.map(|note| intake::prose(field, note)).transpose()?.flatten();
+        Ok(Self { note, display_hash })
+    }
+}
+
+impl TryFrom<NewVote> for Vote {
+    type Error = ApiError;
+
+    fn try_from(vote: NewVote) -> Result<Self, ApiError> {
+        Self::read("note", vote.note.as_deref(), vote.display_hash)
+    }
 }
 
 /// The person who decides, whichever way they came in.
@@ -75,21 +102,16 @@ impl From<&Decider> for Actor {
 /// The vote, the transition, its audit event and its outbox event commit together or not at all.
 ///
 /// # Errors
-/// `NOT_FOUND`, `SELF_APPROVAL`, `NOT_ELIGIBLE`, `ALREADY_DECIDED` (with the winning status), `APPROVAL_EXPIRED`,
-/// `STALE_VIEW`, in this order.
+/// `NOT_FOUND` (also for a link that was used meanwhile), `SELF_APPROVAL`, `NOT_ELIGIBLE`, `FORBIDDEN` (not through this
+/// door), `ALREADY_DECIDED` (with the winning status), `APPROVAL_EXPIRED`, `STALE_VIEW`, in this order.
 pub(crate) async fn decide(
     ctx: &AppContext,
     decider: &Decider,
+    door: Door,
     id: Uuid,
     decision: Decision,
-    vote: NewVote,
+    Vote { note, display_hash }: Vote,
 ) -> Result<ApprovalStatus, ApiError> {
-    let note = vote
-        .note
-        .as_deref()
-        .map(|note| intake::prose("note", note))
-        .transpose()?
-        .flatten();
     let actor = Actor::from(decider);
     let by = actor.name.as_str();
     let scope = TenantScope {
@@ -99,23 +121,25 @@ pub(crate) async fn decide(
     let mut tx = ctx.db.begin(scope).await?;
 
     let approval = store::lock(&mut tx, id).await?.ok_or_else(ApiError::not_found)?;
-    let electorate = Electorate {
-        requested_by: &approval.requested_by,
-        owner_user_id: approval.owner_user_id,
-        approver_groups: &approval.approver_groups,
-    };
-    let approver = store::find_approver(&mut tx, decider.user_id)
-        .await?
-        .ok_or(Ineligible::NotEligible)?;
-    electorate.admit(&approver)?;
+    if let Door::Link(digest) = door
+        && !store::use_link(&mut tx, id, decider.user_id, &digest).await?
+    {
+        return Err(ApiError::not_found());
+    }
+    admit(&mut tx, &approval, decider.user_id).await?;
+    door.admit(&approval, decision)?;
     let ballot = transitions::vote(approval.state(), approval.vote_of(by), decision)?;
-    if vote.display_hash.is_some_and(|seen| seen != approval.display_hash) {
+    if display_hash.is_some_and(|seen| seen != approval.display_hash) {
         return Err(stale_view());
     }
 
     let now = approval.read_at;
     match ballot {
-        Ballot::Repeats => return Ok(ApprovalStatus::from(&approval)),
+        Ballot::Repeats => {
+            // A link is used up all the same.
+            tx.commit().await?;
+            return Ok(ApprovalStatus::from(&approval));
+        }
         Ballot::Counts => store::insert_vote(&mut tx, id, by, decision, note.as_deref(), now).await?,
         Ballot::Replaces => store::replace_vote(&mut tx, id, by, decision, note.as_deref(), now).await?,
     }
@@ -124,9 +148,27 @@ pub(crate) async fn decide(
     let after = store::settle(&mut tx, &approval, next, now)
         .await?
         .ok_or(StateRefusal::Expired)?;
-    events::record(&mut tx, ctx, &actor, &after, Change::Voted { decision, note }).await?;
+    let via = door.name();
+    events::record(&mut tx, ctx, &actor, &after, Change::Voted { decision, note, via }).await?;
     tx.commit().await?;
 
     fast_path::announce(ctx, decider.tenant_id, &after).await;
     Ok(ApprovalStatus::from(&after))
+}
+
+/// Whether this person may decide on the request now.
+///
+/// # Errors
+/// `SELF_APPROVAL`, `NOT_ELIGIBLE`.
+pub(crate) async fn admit(tx: &mut TenantTx, approval: &Approval, user_id: Uuid) -> Result<(), ApiError> {
+    let electorate = Electorate {
+        requested_by: &approval.requested_by,
+        owner_user_id: approval.owner_user_id,
+        approver_groups: &approval.approver_groups,
+    };
+    let approver = store::find_approver(tx, user_id)
+        .await?
+        .ok_or(Ineligible::NotEligible)?;
+    electorate.admit(&approver)?;
+    Ok(())
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::{
     approval::Decision,
     decide::{Decider, NewVote, decide},
+    door::Door,
     view::ApprovalStatus,
 };
 
@@ -36,6 +37,7 @@ pub(crate) async fn deny_request(
     Json(vote): Json<Option<NewVote>>,
 ) -> Result<Json<ApprovalStatus>, ApiError> {
     let decider = Decider::try_from(&*caller)?;
-    let status = decide(&ctx, &decider, id, Decision::Deny, vote.unwrap_or_default()).await?;
+    let vote = vote.unwrap_or_default().try_into()?;
+    let status = decide(&ctx, &decider, Door::Api, id, Decision::Deny, vote).await?;
     Ok(Json(status))
 }

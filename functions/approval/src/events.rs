@@ -42,7 +42,12 @@ pub(crate) enum Change {
         arguments: Map<String, Value>,
     },
     /// A vote was accepted.
-    Voted { decision: Decision, note: Option<String> },
+    Voted {
+        decision: Decision,
+        note: Option<String>,
+        /// The door through which it came, where that is not the plain one.
+        via: Option<&'static str>,
+    },
     /// It was withdrawn.
     Cancelled,
     /// The requester presented the approved action, and may execute it.
@@ -93,13 +98,23 @@ pub(crate) async fn record(
     Ok(())
 }
 
+/// Writes the audit event of a link that a person was given. The request itself is as it was, so nobody else is told.
+///
+/// # Errors
+/// As [`record`].
+pub(crate) async fn record_link(
+    tx: &mut TenantTx,
+    ctx: &AppContext,
+    actor: &Actor,
+    approval: &Approval,
+) -> Result<(), ApiError> {
+    let event = about(ctx, actor, approval, "decision_link.created");
+    audit_log::record_in_tx(tx, ctx, event).await?;
+    Ok(())
+}
+
 fn audit_event(ctx: &AppContext, actor: &Actor, after: &Approval, name: &str, change: Change) -> NewAuditEvent {
-    let mut event = NewAuditEvent::of_product(ctx, &actor.name, name, after.id)
-        .tool(after.tool_call.tool.as_str())
-        .environment(after.tool_call.environment.as_str())
-        .risk_labels(after.risk_labels.clone())
-        .outcome(after.stored_state.as_str());
-    event.trust_level = actor.trust_level;
+    let event = about(ctx, actor, after, name).outcome(after.stored_state.as_str());
     // What people saw and what they allow stand in the log beside what they said.
     let evidence = |more: Value| {
         let mut evidence = Map::from_iter([
@@ -114,10 +129,22 @@ fn audit_event(ctx: &AppContext, actor: &Actor, after: &Approval, name: &str, ch
     };
     match change {
         Change::Requested { arguments } => event.arguments(arguments),
-        Change::Voted { decision, note } => event
-            .decision(decision.as_str())
-            .arguments(evidence(json!({ "note": note }))),
+        Change::Voted { decision, note, via } => {
+            let mut said = evidence(json!({ "note": note }));
+            said.extend(via.map(|door| ("via".to_owned(), json!(door))));
+            event.decision(decision.as_str()).arguments(said)
+        }
         Change::Cancelled | Change::Consumed => event.arguments(evidence(json!({}))),
         Change::Revoked { reason } => event.arguments(evidence(json!({ "reason": reason }))),
     }
+}
+
+/// An event of this name about this request.
+fn about(ctx: &AppContext, actor: &Actor, approval: &Approval, name: &str) -> NewAuditEvent {
+    let mut event = NewAuditEvent::of_product(ctx, &actor.name, name, approval.id)
+        .tool(approval.tool_call.tool.as_str())
+        .environment(approval.tool_call.environment.as_str())
+        .risk_labels(approval.risk_labels.clone());
+    event.trust_level = actor.trust_level;
+    event
 }

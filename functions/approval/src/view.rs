@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use shared::presentation::DisplayWarning;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -21,6 +22,10 @@ pub(crate) struct ApprovalStatus {
     pub(crate) tool_call: ToolCall,
     /// Covers exactly what an approver is shown; send it along with a decision.
     pub(crate) display_hash: String,
+    /// Why it cannot safely be shown in passing; not empty: it cannot be approved by link or in a batch.
+    #[serde(default)]
+    #[schema(required)]
+    pub(crate) display_warnings: Vec<DisplayWarning>,
     /// Binds the approval to one action with its raw arguments.
     pub(crate) action_digest: String,
     pub(crate) reason: String,
@@ -61,6 +66,7 @@ impl From<&Approval> for ApprovalStatus {
             requested_by: approval.requested_by.clone(),
             tool_call: approval.tool_call.clone(),
             display_hash: approval.display_hash.clone(),
+            display_warnings: approval.display_warnings(),
             action_digest: approval.action_digest.clone(),
             reason: approval.reason.clone(),
             risk_labels: approval.risk_labels.clone(),

@@ -13,6 +13,7 @@ use shared::{
         audit_log::{self, AppendError, NewAuditEvent},
         outbox::{NewOutboxEvent, enqueue},
     },
+    presentation::{DisplayWarning, display_warnings},
 };
 use uuid::Uuid;
 
@@ -119,6 +120,7 @@ struct View {
     requested_by: String,
     tool_call: Value,
     display_hash: String,
+    display_warnings: Vec<DisplayWarning>,
     action_digest: String,
     reason: String,
     risk_labels: Vec<String>,
@@ -155,6 +157,7 @@ struct PolicyView {
 }
 
 fn payload(expired: Expired, votes: Vec<Vote>) -> Result<Value, sqlx::Error> {
+    let display_warnings = display_warnings_of(&expired);
     let view = View {
         id: expired.id,
         request_id: expired.request_id,
@@ -163,6 +166,7 @@ fn payload(expired: Expired, votes: Vec<Vote>) -> Result<Value, sqlx::Error> {
         requested_by: expired.requested_by,
         tool_call: expired.tool_call,
         display_hash: expired.display_hash,
+        display_warnings,
         action_digest: expired.action_digest,
         reason: expired.reason,
         risk_labels: expired.risk_labels,
@@ -189,4 +193,17 @@ fn payload(expired: Expired, votes: Vec<Vote>) -> Result<Value, sqlx::Error> {
         poll_after_ms: 0,
     };
     serde_json::to_value(view).map_err(|error| sqlx::Error::Encode(Box::new(error)))
+}
+
+/// Over everything that an approver was shown.
+fn display_warnings_of(expired: &Expired) -> Vec<DisplayWarning> {
+    let call = &expired.tool_call;
+    let texts = [&expired.request_id, &expired.requested_by, &expired.reason]
+        .into_iter()
+        .chain(&expired.risk_labels)
+        .chain(&expired.approver_groups);
+    let of_call = [&call["tool"], &call["server"]].into_iter().filter_map(Value::as_str);
+    let none = Map::new();
+    let arguments = call["arguments"].as_object().unwrap_or(&none);
+    display_warnings(texts.map(String::as_str).chain(of_call), arguments)
 }

@@ -7,6 +7,7 @@ use super::reader::Reader;
 use crate::throttle::Rate;
 
 const ENVIRONMENT: &str = "ENVIRONMENT";
+const PUBLIC_URL: &str = "PUBLIC_URL";
 const AUTH_BCRYPT_COST: &str = "AUTH_BCRYPT_COST";
 const OUTBOX_TURN_MS: &str = "OUTBOX_TURN_MS";
 const SECRETS_SOURCE: &str = "SECRETS_SOURCE";
@@ -75,6 +76,10 @@ impl DeployEnvironment {
 pub struct ServerConfig {
     /// `ENVIRONMENT`, default `local`.
     pub environment: DeployEnvironment,
+    /// `PUBLIC_URL`: where people and agents reach this deployment, as an origin, `scheme://host[:port]`. Decision links
+    /// begin with it, and the decision page takes decisions from no other. In `local` and `dev` it need not be set, and is
+    /// then that of `make dev`, `http://127.0.0.1:<PORT>`; in production it is `https`.
+    pub public_url: String,
 }
 
 impl ServerConfig {
@@ -84,9 +89,36 @@ impl ServerConfig {
             "`local`, `dev`, `staging` or `production`",
             DeployEnvironment::parse,
         );
+        let environment = environment.unwrap_or(DeployEnvironment::Local);
         Self {
-            environment: environment.unwrap_or(DeployEnvironment::Local),
+            environment,
+            public_url: Self::read_public_url(reader, environment),
         }
+    }
+
+    fn read_public_url(reader: &mut Reader<'_>, environment: DeployEnvironment) -> String {
+        // Where `make dev` serves; a deployment has no such variable.
+        let port = reader.number("PORT", 9_000, 1..=65_535);
+        let expected = "a URL like https://countersign.example.com, without a path";
+        let public_url = reader.parsed(PUBLIC_URL, expected, |text| {
+            parse_origin(text.strip_suffix('/').unwrap_or(text))
+        });
+        match &public_url {
+            Some(url) if environment.is_production() && !url.starts_with("https://") => {
+                reader.refuse(
+                    PUBLIC_URL,
+                    format!("an https:// URL where {ENVIRONMENT} is `production`"),
+                );
+            }
+            None if !environment.is_local_or_dev() && reader.text(PUBLIC_URL).is_none() => {
+                reader.refuse(
+                    PUBLIC_URL,
+                    format!("{expected}, unless {ENVIRONMENT} is `local` or `dev`"),
+                );
+            }
+            _ => {}
+        }
+        public_url.unwrap_or_else(|| format!("http://127.0.0.1:{port}"))
     }
 }
 

@@ -21,10 +21,19 @@ fn mistakes(variables: &[(&str, &str)]) -> Vec<String> {
     }
 }
 
+/// What a deployment has to set.
+const PUBLIC_URL: (&str, &str) = ("PUBLIC_URL", "https://countersign.example.com");
+
 #[test]
 fn nothing_set_gives_the_defaults() {
     let config = read(&[]).expect("defaults are valid");
-    assert_eq!(config.server.environment, DeployEnvironment::Local);
+    assert_eq!(
+        config.server,
+        ServerConfig {
+            environment: DeployEnvironment::Local,
+            public_url: "http://127.0.0.1:9000".to_owned(),
+        }
+    );
     assert_eq!(
         config.database,
         DatabaseConfig {
@@ -75,6 +84,7 @@ fn nothing_set_gives_the_defaults() {
 fn every_section_is_read() {
     let config = read(&[
         ("ENVIRONMENT", "production"),
+        ("PUBLIC_URL", " https://Countersign.example.com:443/ "),
         ("DATABASE_MAX_CONNECTIONS", "4"),
         ("DATABASE_ACQUIRE_TIMEOUT_MS", "100"),
         ("DATABASE_STATEMENT_TIMEOUT_MS", "200"),
@@ -101,6 +111,7 @@ fn every_section_is_read() {
     let expected = Config {
         server: ServerConfig {
             environment: DeployEnvironment::Production,
+            public_url: "https://countersign.example.com".to_owned(),
         },
         database: DatabaseConfig {
             max_connections: 4,
@@ -155,6 +166,7 @@ fn an_empty_value_counts_as_not_set() {
 fn all_mistakes_are_told_together_by_name_and_without_their_values() {
     let wrong = [
         ("ENVIRONMENT", "hunter2"),
+        ("PUBLIC_URL", "hunter2"),
         ("DATABASE_MAX_CONNECTIONS", "hunter2"),
         ("APPROVAL_TOKEN_TTL_SECONDS", "59"),
         ("CORS_ORIGINS", "https://a.example,hunter2"),
@@ -183,11 +195,12 @@ fn a_cheap_bcrypt_is_for_development_only() {
         assert!(read(&[("ENVIRONMENT", environment), ("AUTH_BCRYPT_COST", "4")]).is_ok());
     }
     for environment in ["staging", "production"] {
+        let with_cost = |cost| mistakes(&[("ENVIRONMENT", environment), PUBLIC_URL, ("AUTH_BCRYPT_COST", cost)]);
         assert_eq!(
-            mistakes(&[("ENVIRONMENT", environment), ("AUTH_BCRYPT_COST", "9")]),
+            with_cost("9"),
             ["AUTH_BCRYPT_COST: expected at least 10 unless ENVIRONMENT is `local` or `dev`"]
         );
-        assert!(read(&[("ENVIRONMENT", environment), ("AUTH_BCRYPT_COST", "10")]).is_ok());
+        assert!(with_cost("10").is_empty());
     }
     assert_eq!(
         mistakes(&[("AUTH_BCRYPT_COST", "3")]),
@@ -208,8 +221,47 @@ fn a_turn_must_fit_into_the_sweep() {
 #[test]
 fn only_development_has_default_origins() {
     for (environment, count) in [("local", 2), ("dev", 2), ("staging", 0), ("production", 0)] {
-        let config = read(&[("ENVIRONMENT", environment)]).expect("valid");
+        let config = read(&[("ENVIRONMENT", environment), PUBLIC_URL]).expect("valid");
         assert_eq!(config.cors.origins.len(), count, "{environment}");
+    }
+}
+
+#[test]
+fn links_lead_to_where_the_deployment_is() {
+    let public_url = |variables: &[(&str, &str)]| read(variables).expect("valid").server.public_url;
+    assert_eq!(public_url(&[("PORT", "9100")]), "http://127.0.0.1:9100");
+    assert_eq!(public_url(&[("PORT", "9100"), PUBLIC_URL]), PUBLIC_URL.1);
+    assert_eq!(public_url(&[("PUBLIC_URL", "HTTP://Host:80/")]), "http://host");
+    for environment in ["staging", "production"] {
+        assert_eq!(
+            mistakes(&[("ENVIRONMENT", environment)]),
+            [
+                "PUBLIC_URL: expected a URL like https://countersign.example.com, without a path, unless ENVIRONMENT is \
+              `local` or `dev`"
+            ]
+        );
+    }
+    let in_clear = ("PUBLIC_URL", "http://countersign.example.com");
+    assert_eq!(
+        mistakes(&[("ENVIRONMENT", "production"), in_clear]),
+        ["PUBLIC_URL: expected an https:// URL where ENVIRONMENT is `production`"]
+    );
+    assert!(read(&[("ENVIRONMENT", "staging"), in_clear]).is_ok());
+    for wrong in [
+        "countersign.example.com",
+        "https://countersign.example.com/path",
+        "https://countersign.example.com//",
+        "https://countersign.example.com?query",
+        "https://countersign.example.com/#fragment",
+        "https://user@countersign.example.com",
+        "https://*",
+    ] {
+        assert_eq!(mistakes(&[("PUBLIC_URL", wrong)]).len(), 1, "{wrong}");
+        assert_eq!(
+            mistakes(&[("ENVIRONMENT", "production"), ("PUBLIC_URL", wrong)]).len(),
+            1,
+            "{wrong}"
+        );
     }
 }
 
@@ -253,7 +305,7 @@ fn the_environments_have_the_rights_of_their_names() {
     ] {
         assert_eq!(environment.is_production(), production);
         assert_eq!(environment.is_local_or_dev(), development);
-        let read = read(&[("ENVIRONMENT", environment.as_str())]).expect("valid");
+        let read = read(&[("ENVIRONMENT", environment.as_str()), PUBLIC_URL]).expect("valid");
         assert_eq!(read.server.environment, environment);
     }
 }
@@ -273,8 +325,8 @@ fn names_in_example() -> BTreeSet<String> {
 
 #[test]
 fn the_example_lists_exactly_the_variables_there_are() {
-    // Read by the Makefile and by the command line, which have no room here.
-    let read_elsewhere = ["PORT", "COUNTERSIGN_URL", "COUNTERSIGN_API_KEY", "COUNTERSIGN_TENANT"];
+    // Read by the command line, which has no room here.
+    let read_elsewhere = ["COUNTERSIGN_URL", "COUNTERSIGN_API_KEY", "COUNTERSIGN_TENANT"];
 
     let asked = RefCell::new(BTreeSet::new());
     Config::from_lookup(&|name| {

@@ -226,15 +226,21 @@ impl ApiError {
     pub fn body(&self, now: DateTime<Utc>, request_id: &str) -> ErrorBody {
         ErrorBody {
             success: false,
-            error: ErrorContent {
-                code: self.code,
-                message: self.message.clone(),
-                details: self.details.as_deref().cloned(),
-            },
+            error: self.content(),
             meta: ErrorMeta {
                 timestamp: now,
                 request_id: request_id.to_owned(),
             },
+        }
+    }
+
+    /// What it says, for an answer that holds the errors of several parts.
+    #[must_use]
+    pub fn content(&self) -> ErrorContent {
+        ErrorContent {
+            code: self.code,
+            message: self.message.clone(),
+            details: self.details.as_deref().cloned(),
         }
     }
 
@@ -283,9 +289,12 @@ pub struct ErrorBody {
     meta: ErrorMeta,
 }
 
+/// What an error says.
 #[derive(Debug, Serialize, ToSchema)]
-struct ErrorContent {
-    code: ErrorCode,
+pub struct ErrorContent {
+    /// What programs go by.
+    pub code: ErrorCode,
+    /// What people read.
     message: String,
     /// For the caller's own mistakes.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -27,6 +27,10 @@ pub struct IdempotencyKey;
 /// What a route without credentials may answer besides its success: 400, 500, 503.
 pub struct PublicErrors;
 
+/// What a route without credentials that takes a body, with a capability in it, may answer besides its success: the same, and
+/// 403, 404, 409, 413, 415.
+pub struct PublicWriteErrors;
+
 fn errors(statuses: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
     statuses
         .iter()
@@ -112,5 +116,14 @@ impl IntoResponses for PublicErrors {
             ("500", "`INTERNAL_ERROR`"),
             ("503", "`UNAVAILABLE`, with `Retry-After`"),
         ])
+    }
+}
+
+impl IntoResponses for PublicWriteErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut all = WriteErrors::responses();
+        all.extend(PublicErrors::responses());
+        all.retain(|status, _| !["401", "429"].contains(&status.as_str()));
+        all
     }
 }

@@ -109,6 +109,7 @@ mod tests {
         vec![
             format!("cs_production_{}_{}", "0".repeat(22), "aB3".repeat(11)),
             format!("cst_{}", "a-_Z".repeat(11)),
+            format!("csl_{}", "a-_Z".repeat(16)),
             format!("whsec_{}", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
             format!("eyJ{}.eyJ{}.{}", "hbGciOiJIUzI1NiJ9", "zdWIiOiIxIn0", "c2lnbmF0dXJl"),
             format!("AKIA{}", "IOSFODNN7EXAMPLE"),

@@ -3,10 +3,10 @@
 
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
 
-/// The forms of keys, tokens and webhook secrets, as a regular expression of Postgres. `scripts/stack/needles.py` knows
+/// The forms of keys, tokens, link secrets and webhook secrets, as a regular expression of Postgres. `scripts/stack/needles.py` knows
 /// the same.
 const FORMS: &str = "(?<![0-9A-Za-z])(cs_(dev|staging|production)_[0-9A-Za-z]{22}_[0-9A-Za-z]{33}\
-                     |cst_[0-9A-Za-z_-]{43}|whsec_[0-9A-Za-z+/]{32,})";
+                     |cst_[0-9A-Za-z_-]{43}|csl_[0-9A-Za-z_-]{64}|whsec_[0-9A-Za-z+/]{32,})";
 
 /// Looks through every row of every table, bytes too, as the superuser.
 ///

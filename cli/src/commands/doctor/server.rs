@@ -233,7 +233,11 @@ mod tests {
         for name in ["fsync", "full_page_writes", "synchronous_commit"] {
             let off = facts(&[(name, "off")]);
             assert_eq!(only(&judge(&off, &config(&[]))).0, Status::Ok);
-            let checks = judge(&off, &config(&[("ENVIRONMENT", "production")]));
+            let deployed = config(&[
+                ("ENVIRONMENT", "production"),
+                ("PUBLIC_URL", "https://countersign.example.com"),
+            ]);
+            let checks = judge(&off, &deployed);
             let (status, found) = only(&checks);
             assert!(status == Status::Warning && found.starts_with(name), "{found}");
         }

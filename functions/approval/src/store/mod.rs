@@ -3,6 +3,7 @@
 //! Every query names the tenant although row-level security would hold without it.
 
 mod decided_calls;
+mod links;
 mod list;
 mod people;
 mod policies;
@@ -11,6 +12,7 @@ mod row;
 mod votes;
 
 pub(crate) use decided_calls::{DecidedCall, list_decided_calls};
+pub(crate) use links::{NewLink, find_link_holder, replace_link, use_link};
 pub(crate) use list::{Filters, list_approvals};
 pub(crate) use people::{find_approver, list_approvers};
 pub(crate) use policies::{

@@ -11,7 +11,7 @@ use crate::scene::{Scene, call, request};
 const UNKNOWN_ID: &str = "01930000-0000-7000-8000-000000000000";
 
 /// Every route: method, path, the roles it is for, and whether it takes a body.
-const ROUTES: [(&str, &str, &[&str], bool); 14] = [
+const ROUTES: [(&str, &str, &[&str], bool); 16] = [
     ("POST", "/api/v1/approvals", &["agent", "admin"], true),
     ("POST", "/api/v1/approvals/check", &["agent", "admin"], true),
     (
@@ -36,6 +36,15 @@ const ROUTES: [(&str, &str, &[&str], bool); 14] = [
     ("PUT", "/api/v1/policies", &["admin"], true),
     ("GET", "/api/v1/policies/versions", &["admin"], false),
     ("POST", "/api/v1/policies/simulate", &["admin"], true),
+    ("POST", "/api/v1/approvals/{id}/links", &["admin", "approver"], true),
+    ("POST", "/api/v1/approvals/decide-batch", &["admin", "approver"], true),
+];
+
+/// Those that need no credential, because a link is one.
+const PUBLIC_ROUTES: [(&str, &str); 3] = [
+    ("GET", "/decide/{id}"),
+    ("POST", "/decide/{id}"),
+    ("POST", "/decide/{id}/view"),
 ];
 
 /// A body that the route accepts, as far as it goes.
@@ -46,6 +55,9 @@ fn body(path: &str) -> Value {
         Some("redeem" | "tool-calls") => json!({ "tool_call": call() }),
         Some("revoke") => json!({ "reason": "x" }),
         Some("policies") => json!({ "cedar": "" }),
+        Some("decide-batch") => {
+            json!({ "decisions": [{ "id": UNKNOWN_ID, "decision": "APPROVE", "display_hash": "" }] })
+        }
         _ => json!({}),
     }
 }
@@ -65,6 +77,7 @@ async fn this_is_every_route_there_is() {
         }
     }
     let mut known: Vec<_> = ROUTES.iter().map(|(method, path, ..)| (*method, *path)).collect();
+    known.extend(PUBLIC_ROUTES);
     described.sort_unstable();
     known.sort_unstable();
     assert_eq!(described, known);

@@ -53,6 +53,13 @@ pub(crate) fn id(status: &Value) -> &str {
     status["id"].as_str().expect("a status has an id")
 }
 
+/// The secret in a link that was just made.
+pub(crate) fn secret(made: &Value) -> String {
+    let url = made["url"].as_str().expect("a link");
+    let (_, secret) = url.split_once('#').expect("a fragment");
+    secret.to_owned()
+}
+
 impl Scene {
     pub(crate) async fn start() -> Self {
         Self::with(&[]).await
@@ -98,6 +105,26 @@ impl Scene {
     /// Presents a call as the live one.
     pub(crate) async fn redeem(&self, key: &TestKey, id: &str, call: Value) -> Answer {
         self.act(key, id, "redeem", json!({ "tool_call": call })).await
+    }
+
+    /// The secret of a link of this person's to a request.
+    pub(crate) async fn link(&self, key: &TestKey, id: &str) -> String {
+        let made = self.act(key, id, "links", json!({})).await.expect(201);
+        secret(&made)
+    }
+
+    /// Looks at a request by a link.
+    pub(crate) async fn view_by_link(&self, id: &str, secret: &str) -> Answer {
+        let body = json!({ "secret": secret });
+        let request = self.client.request("POST", &format!("/decide/{id}/view"));
+        request.json(&body).send().await
+    }
+
+    /// Decides by a link, as somebody who saw `seen`.
+    pub(crate) async fn decide_by_link(&self, seen: &Value, secret: &str, decision: &str) -> Answer {
+        let body = json!({ "secret": secret, "decision": decision, "display_hash": seen["display_hash"] });
+        let request = self.client.request("POST", &format!("/decide/{}", id(seen)));
+        request.json(&body).send().await
     }
 
     pub(crate) async fn get(&self, key: &TestKey, id: &str) -> Value {

@@ -114,6 +114,10 @@ async fn it_is_told_as_the_object_stands_and_recorded_as_the_sweeps_doing() {
         .await
         .unwrap();
     }
+    sqlx::raw_sql(r#"UPDATE approval_requests SET tool_call = jsonb_set(tool_call, '{server}', '"b\u200bank"')"#)
+        .execute(&mut *unguarded)
+        .await
+        .unwrap();
     run_once(&stack.sweeper).await;
 
     let event = sqlx::query("SELECT * FROM outbox WHERE aggregate_id = $1")
@@ -130,8 +134,9 @@ async fn it_is_told_as_the_object_stands_and_recorded_as_the_sweeps_doing() {
         payload,
         json!({
             "id": id, "request_id": "r-1", "status": "EXPIRED", "version": 4, "requested_by": "agent:dev-agent",
-            "tool_call": {"tool": "payments.refund", "arguments": {"amount": 10.5}, "environment": "staging"},
-            "display_hash": "d1", "action_digest": "a1", "reason": "because", "risk_labels": ["money"],
+            "tool_call": {"tool": "payments.refund", "arguments": {"amount": 10.5}, "environment": "staging",
+                          "server": "b\u{200b}ank"},
+            "display_hash": "d1", "display_warnings": ["INVISIBLE_CHARACTERS"], "action_digest": "a1", "reason": "because", "risk_labels": ["money"],
             "required_approvals": 2, "approver_groups": ["ops"], "approvals": 2,
             "decisions": [
                 {"by": "user:a", "decision": "APPROVE", "note": "fine", "at": "2026-11-20T07:59:20.123Z"},

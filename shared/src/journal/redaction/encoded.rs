@@ -24,7 +24,7 @@ static LINE_BREAK: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// How our credentials begin.
-const BEGINNINGS: &[&str] = &["cs_", "cst_", "whsec_"];
+const BEGINNINGS: &[&str] = &["cs_", "csl_", "cst_", "whsec_"];
 
 /// Whoever encoded it need not have ended it well.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -207,11 +207,13 @@ mod tests {
 
     #[test]
     fn what_stands_around_it_stays() {
-        let encoded = BASE64_STANDARD.encode(format!("cst_{}", "x".repeat(43)));
-        assert_eq!(
-            sanitize_text(&format!("the token is {encoded} today")).text,
-            "the token is [REDACTED:encoded-credential] today"
-        );
+        for token in [format!("cst_{}", "x".repeat(43)), format!("csl_{}", "x".repeat(64))] {
+            let encoded = BASE64_STANDARD.encode(token);
+            assert_eq!(
+                sanitize_text(&format!("the token is {encoded} today")).text,
+                "the token is [REDACTED:encoded-credential] today"
+            );
+        }
     }
 
     #[test]

@@ -149,6 +149,7 @@ fn a_credential_is_known_behind_every_escape() {
     let product = [
         format!("cs_dev_{}_{}", "0aB".repeat(8).split_at(22).0, "aB3".repeat(11)),
         format!("cst_{}", "a-_Z".repeat(11).split_at(43).0),
+        format!("csl_{}", "a-_Z".repeat(16)),
         format!("whsec_{}", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
     ];
     let others = [
@@ -185,7 +186,7 @@ fn a_credential_is_known_behind_every_escape() {
             assert!(!Value::Object(within).to_string().contains(hidden), "{text}");
         }
     }
-    assert_eq!(tried, 26 * 3 + 21 * 5);
+    assert_eq!(tried, 26 * 4 + 21 * 5);
 }
 
 #[test]
@@ -194,6 +195,7 @@ fn names_that_only_begin_like_a_credential_of_the_product_are_names() {
         "metrics_production_dashboard_of_the_whole_fleet_and_more",
         "docs_dev_deployment_checklist_for_all_operators",
         "best_cst_x",
+        "best_csl_x",
         "my_whsec_rotation",
     ] {
         assert_eq!(credential(name), None, "{name}");
@@ -338,7 +340,7 @@ fn entangled() -> impl Strategy<Value = String> {
         "[0-9A-Za-zä]{1,9}",
         r"\[REDACTED(:jwt)?\]",
         r"(\\(f|x20|u0022|40)|%2520|%0a)",
-        "(cst_[a-z]{32}|whsec_[a-z]{16}|cs_dev_[0-9]{22}_[a-z]{20}|Y3N0X[0-9A-Za-z]{60}\n)",
+        "(cs[lt]_[a-z]{32}|whsec_[a-z]{16}|cs_dev_[0-9]{22}_[a-z]{20}|Y3N0X[0-9A-Za-z]{60}\n)",
     ];
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }

@@ -95,7 +95,7 @@ const PATTERNS: &[(&str, &str, Check)] = &[
         r"<front>(?<secret>cs_[a-z]{2,16}_[0-9A-Za-z]{8,}_[0-9A-Za-z_]{20,})|cs_(?:dev|staging|production)_[0-9A-Za-z]{22}_[0-9A-Za-z_]{20,}",
         always,
     ),
-    ("countersign-token", r"cst_[0-9A-Za-z_-]{32,}", always),
+    ("countersign-token", r"cs[lt]_[0-9A-Za-z_-]{32,}", always),
     ("webhook-secret", r"whsec_[0-9A-Za-z+/_-]{16,}={0,2}", always),
     (
         "bearer-token",

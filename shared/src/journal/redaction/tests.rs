@@ -226,6 +226,7 @@ fn secret() -> impl Strategy<Value = String> {
         "eyJ[0-9A-Za-z_-]{17,40}\\.eyJ[0-9A-Za-z_-]{17,40}\\.[0-9A-Za-z_-]{43}",
         "cs_(dev|staging|production)_[0-9A-Za-z]{22}_[0-9A-Za-z]{33}",
         "cst_[0-9A-Za-z_-]{43}",
+        "csl_[0-9A-Za-z_-]{64}",
         "whsec_[0-9A-Za-z+/]{32}",
         Just("4111111111111111".to_owned()),
         Just("5500 0055 5555 5559".to_owned()),

@@ -27,6 +27,8 @@ WITH relations (relation, role, privileges, columns) AS (VALUES
     ('approval_votes', 'countersign_app', 'UPDATE', 'decision note voted_at'),
     ('approval_votes', 'countersign_auditor', 'SELECT', NULL),
     ('approval_votes', 'countersign_sweeper', 'SELECT', NULL),
+    ('decision_links', 'countersign_app', 'SELECT INSERT', NULL),
+    ('decision_links', 'countersign_app', 'UPDATE', 'secret_digest created_at expires_at used_at'),
     ('audit_events', 'countersign_app', 'SELECT INSERT', NULL),
     ('audit_events', 'countersign_auditor', 'SELECT', NULL),
     ('audit_events', 'countersign_sweeper', 'SELECT INSERT', NULL),

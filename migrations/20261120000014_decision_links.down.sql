@@ -1,0 +1,3 @@
+SET LOCAL ROLE countersign_owner;
+DROP TABLE decision_links;
+RESET ROLE;
