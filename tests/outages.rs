@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
-use shared::testing::{Answer, FaultProxy, ProxiedStack, ProxyMode, TestClient, TestTenant};
+use shared::testing::{Answer, FaultProxy, ProxiedStack, ProxyMode, TestClient, TestKey, TestTenant};
 use system_tests::{
     product,
     routes::{Access, Route, routes},
@@ -79,6 +79,13 @@ impl Scene {
             .send()
             .await
             .expect(201);
+        let _ = client
+            .request("PUT", "/api/v1/users/me/delegation")
+            .key(&tenant.approver)
+            .json(&delegation(&tenant.admin))
+            .send()
+            .await
+            .expect(200);
         Self {
             approvals: [approvals[0], approvals[1], approvals[2], approvals[3]],
             approved,
@@ -143,6 +150,8 @@ impl Scene {
             ("PATCH", "/api/v1/users/{id}") => (Some(spare), &tenant.admin, json!({ "name": "Renamed" })),
             ("GET" | "DELETE", "/api/v1/users/{id}") => (Some(spare), &tenant.admin, json!({})),
             ("PATCH", "/api/v1/users/me/settings") => (None, &tenant.approver, json!({ "locale": "de-CH" })),
+            ("PUT", "/api/v1/users/me/delegation") => (None, &tenant.approver, delegation(&tenant.second_approver)),
+            ("GET" | "DELETE", "/api/v1/users/me/delegation") => (None, &tenant.approver, json!({})),
             ("GET", path) if !path.contains("{id}") => plain,
             (method, path) => panic!("{method} {path}: say what succeeds on this route"),
         };
@@ -168,6 +177,13 @@ impl Scene {
 
 fn approval() -> Value {
     json!({ "tool_call": { "tool": "deploy", "arguments": { "to": "production" } }, "reason": "outage" })
+}
+
+fn delegation(delegate: &TestKey) -> Value {
+    json!({
+        "delegate_to": delegate.user_id, "from": "2099-01-01T08:00:00.000Z",
+        "until": "2099-01-15T08:00:00.000Z",
+    })
 }
 
 fn audit_event(request_id: &str) -> Value {

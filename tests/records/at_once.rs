@@ -62,6 +62,9 @@ fn changes(tenant: &TestTenant, bare: Uuid, approval: &str) -> Vec<Change> {
     let person = json!({ "email": "one@example.com", "name": "One" });
     let colleague = json!({ "email": "one@example.com", "name": "One", "role": "auditor" });
     let bot = json!({ "role": "agent", "caller_id": "bot" });
+    let away = json!({
+        "delegate_to": approver.user_id, "from": "2099-01-01T08:00:00.000Z", "until": "2099-01-15T08:00:00.000Z",
+    });
     let event = json!({ "request_id": "once", "caller_id": "ci", "tool": "t", "action": "once" });
     vec![
         change(
@@ -102,6 +105,10 @@ fn changes(tenant: &TestTenant, bare: Uuid, approval: &str) -> Vec<Change> {
             "settings.updated",
         )
         .by(admin),
+        change(("PUT", at("users/me/delegation")), away, "delegation.set").by(admin),
+        change(("DELETE", at("users/me/delegation")), Value::Null, "delegation.ended")
+            .by(admin)
+            .told(204, 204),
         change(("POST", at("api-keys")), bot, "api_key.created")
             .by(admin)
             .told(201, 409),

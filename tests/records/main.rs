@@ -43,6 +43,8 @@ const PROMISES: [(&str, &[Promise]); 20] = [
     ),
     ("deactivate_user", &[("user.deactivated", &[])]),
     ("update_settings", &[("settings.updated", &[])]),
+    ("set_delegation", &[("delegation.set", &[])]),
+    ("end_delegation", &[("delegation.ended", &[])]),
     ("create_api_key", &[("api_key.created", &[])]),
     ("rotate_api_key", &[("api_key.rotated", &[])]),
     ("revoke_api_key", &[("api_key.revoked", &["api_key.revoked"])]),
@@ -126,7 +128,7 @@ async fn what_is_refused_leaves_no_record() {
                 // What nothing has to be said to is not refused for that.
                 if answer.status < 300 {
                     assert!(
-                        ["ping_task", "update_settings"].contains(&operation.id.as_str()),
+                        ["ping_task", "update_settings", "end_delegation"].contains(&operation.id.as_str()),
                         "{} was answered {}",
                         operation.id,
                         answer.status
@@ -162,6 +164,14 @@ async fn reading_leaves_no_record() {
         .send("ping_task", Who::Key(&tenant.agent), "", Some(&json!({})))
         .await
         .expect(202);
+    let now = journal.stack.ctx.clock.now();
+    let delegation = json!({
+        "delegate_to": tenant.second_approver.user_id, "from": now, "until": now + chrono::TimeDelta::hours(1),
+    });
+    journal
+        .send("set_delegation", Who::Key(&tenant.approver), "", Some(&delegation))
+        .await
+        .expect(200);
     let event = journal.forget().await.expect("the log has events").to_string();
     let id = |value: &serde_json::Value| value["id"].as_str().expect("an id").to_owned();
     let mut answered = 0;
