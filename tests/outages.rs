@@ -35,6 +35,7 @@ struct Scene {
     approved: [Uuid; 2],
     token: Value,
     audit_event: Uuid,
+    stop: Uuid,
     task: Uuid,
     /// A tenant without people.
     empty_tenant: Uuid,
@@ -68,6 +69,8 @@ impl Scene {
             .post(&tenant.agent, "/api/v1/audit/events", audit_event("scene"))
             .await
             .expect(202);
+        let stop = json!({ "caller_id": "nobody-yet", "reason": "outage" });
+        let stop = client.post(&tenant.admin, "/api/v1/stops", stop).await.expect(201);
         let task = client
             .post(&tenant.agent, "/api/v1/tasks/ping", json!({}))
             .await
@@ -94,6 +97,7 @@ impl Scene {
                 .as_str()
                 .and_then(|id| id.parse().ok())
                 .expect("an id"),
+            stop: id(&stop),
             task: id(&task),
             empty_tenant: id(&empty),
             proxied,
@@ -129,6 +133,12 @@ impl Scene {
                 json!({ "tool_call": approval()["tool_call"] }),
             ),
             ("POST", "/api/v1/approvals/{id}/revoke") => (Some(revocable), &tenant.approver, json!({ "reason": "x" })),
+            ("POST", "/api/v1/stops") => (
+                None,
+                &tenant.admin,
+                json!({ "caller_id": "nobody", "reason": "outage" }),
+            ),
+            ("DELETE", "/api/v1/stops/{id}") => (Some(self.stop), &tenant.admin, json!({})),
             ("POST", "/api/v1/audit/events") => (None, &tenant.agent, audit_event("asked")),
             ("GET", "/api/v1/audit/events/{id}") => (Some(self.audit_event), &tenant.agent, json!({})),
             ("POST", "/api/v1/tasks/ping") => (None, &tenant.agent, json!({})),

@@ -102,6 +102,17 @@ pub(crate) fn cases(before: Before) -> Vec<Case> {
             "SELECT count(*) FROM approval_requests WHERE status = 'CONSUMED'",
         ),
         case(
+            "create_stop",
+            "/api/v1/stops",
+            201,
+            [
+                json!({ "caller_id": "once", "reason": "once" }),
+                json!({ "caller_id": "twice", "reason": "once" }),
+            ],
+            &[],
+            "SELECT count(*) FROM stops",
+        ),
+        case(
             "record_events",
             "/api/v1/audit/events",
             202,

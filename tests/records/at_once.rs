@@ -49,7 +49,7 @@ impl Change {
 }
 
 /// One of each, in an order in which each can happen. `bare` has no people yet.
-fn changes(tenant: &TestTenant, bare: Uuid, approval: &str) -> Vec<Change> {
+fn changes(tenant: &TestTenant, bare: Uuid, approval: &str, stop: &str) -> Vec<Change> {
     let TestTenant {
         admin,
         approver,
@@ -138,6 +138,9 @@ fn changes(tenant: &TestTenant, bare: Uuid, approval: &str) -> Vec<Change> {
             "approval.cancelled",
         )
         .by(agent),
+        change(("DELETE", at(&format!("stops/{stop}"))), Value::Null, "stop.lifted")
+            .by(admin)
+            .told(204, 204),
         change(("POST", at("audit/events")), event, "once")
             .by(agent)
             .told(202, 202),
@@ -165,7 +168,11 @@ async fn the_same_change_at_once_is_one_change_with_one_record() {
         .await
         .expect(201);
 
-    for change in changes(&tenant, bare, asked["id"].as_str().expect("an id")) {
+    let stop = json!({ "caller_id": "nobody", "reason": "x" });
+    let stop = clients[0].post(&tenant.admin, "/api/v1/stops", stop).await.expect(201);
+
+    let id = |made: &Value| made["id"].as_str().expect("an id").to_owned();
+    for change in changes(&tenant, bare, &id(&asked), &id(&stop)) {
         let (method, path) = &change.request;
         let answers = join_all((0..AT_ONCE).map(|n| {
             let request = clients[n % 2].request(method, path);
@@ -209,6 +216,8 @@ async fn the_same_change_at_once_is_one_change_with_one_record() {
         "approval.approved",
         "approval.cancelled",
         "approval.requested",
+        "stop.created",
+        "stop.lifted",
     ];
     assert_eq!(sent, promised, "and one outbox event where one is promised");
 }

@@ -20,7 +20,7 @@ use crate::journal::{Journal, Who, unacceptable};
 type Promise = (&'static str, &'static [&'static str]);
 
 /// What each operation that is no GET leaves, by its id. Nothing: it only reads.
-const PROMISES: [(&str, &[Promise]); 20] = [
+const PROMISES: [(&str, &[Promise]); 22] = [
     ("create_tenant", &[("tenant.created", &[])]),
     (
         "update_tenant",
@@ -62,6 +62,8 @@ const PROMISES: [(&str, &[Promise]); 20] = [
     ("cancel_request", &[("approval.cancelled", &["approval.cancelled"])]),
     ("redeem_approval", &[("approval.consumed", &["approval.consumed"])]),
     ("revoke_approval", &[("approval.revoked", &["approval.revoked"])]),
+    ("create_stop", &[("stop.created", &["stop.created"])]),
+    ("lift_stop", &[("stop.lifted", &["stop.lifted"])]),
     // Itself: the recorder names the action.
     ("record_events", &[("deploy.finished", &[])]),
 ];
@@ -72,6 +74,7 @@ async fn every_change_leaves_one_record_and_nothing_else_leaves_any() {
     tenants::of_the_operator(&mut journal).await;
     tenants::of_people_and_keys(&mut journal).await;
     approvals::of_requests(&mut journal).await;
+    approvals::of_stops(&mut journal).await;
     approvals::of_events(&mut journal).await;
 
     let promised: BTreeMap<String, BTreeSet<(String, Vec<String>)>> = PROMISES

@@ -27,6 +27,8 @@ pub struct Objects {
     pub user: Uuid,
     /// An agent's key that nobody uses.
     pub api_key: Uuid,
+    /// A stop of an agent that there is not.
+    pub stop: Uuid,
     /// A task of the agent's.
     pub task: Uuid,
     /// The tenant itself.
@@ -66,6 +68,8 @@ impl Objects {
         let user = post(&tenant.admin, "/api/v1/users", user, 201).await;
         let api_key = json!({ "role": "agent", "caller_id": format!("spare-{unique}") });
         let api_key = post(&tenant.admin, "/api/v1/api-keys", api_key, 201).await;
+        let stop = json!({ "caller_id": format!("stopped-{unique}"), "reason": "one of each" });
+        let stop = post(&tenant.admin, "/api/v1/stops", stop, 201).await;
         let task = post(&tenant.agent, "/api/v1/tasks/ping", json!({}), 202).await;
         let empty_tenant = client
             .request("POST", "/api/v1/tenants")
@@ -82,6 +86,7 @@ impl Objects {
             audit_request_id,
             user: id(&user["id"]),
             api_key: id(&api_key["id"]),
+            stop: id(&stop["id"]),
             task: id(&task["id"]),
             tenant: tenant.id,
             empty_tenant: id(&empty_tenant["id"]),
@@ -90,12 +95,13 @@ impl Objects {
 
     /// Those in the tenant, and itself.
     #[must_use]
-    pub fn ids(&self) -> [Uuid; 6] {
+    pub fn ids(&self) -> [Uuid; 7] {
         [
             self.approval,
             self.audit_event,
             self.user,
             self.api_key,
+            self.stop,
             self.task,
             self.tenant,
         ]
@@ -114,6 +120,7 @@ impl Objects {
             ("/api/v1/audit/events/{id}", self.audit_event),
             ("/api/v1/users/{id}", self.user),
             ("/api/v1/api-keys/{id}", self.api_key),
+            ("/api/v1/stops/{id}", self.stop),
             ("/api/v1/tasks/{id}", self.task),
             ("/api/v1/tenants/{id}/bootstrap", self.empty_tenant),
             ("/api/v1/tenants/{id}", self.tenant),

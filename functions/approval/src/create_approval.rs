@@ -1,6 +1,7 @@
 //! `POST /api/v1/approvals`: an agent or admin asks for an approval.
 
 use axum::extract::State;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use shared::{
     auth::Principal,
@@ -20,6 +21,7 @@ use crate::{
     events::{self, Actor, Change},
     fast_path,
     intake::{Asked, NewApproval},
+    refusal::too_many_pending,
     store,
     token::ApprovalToken,
     view::ApprovalStatus,
@@ -41,7 +43,8 @@ impl Replayable for CreatedApproval {
 
 /// Makes a request for approval and returns it with its token, which is shown only once.
 ///
-/// A quorum that cannot be reached by the people who could decide is refused.
+/// A quorum that cannot be reached by the people who could decide is refused, and so is whoever is stopped or has left too
+/// many requests undecided.
 #[utoipa::path(
     post,
     path = "/api/v1/approvals",
@@ -95,6 +98,19 @@ async fn check_quorum(tx: &mut TenantTx, principal: &Principal, asked: &Asked) -
     Err(ApiError::invalid("required_approvals", &rule))
 }
 
+/// The moment of a request that may be made: its requester is not stopped, and has not left too many undecided.
+async fn admit(tx: &mut TenantTx, ctx: &AppContext, requested_by: &str) -> Result<DateTime<Utc>, ApiError> {
+    let most = ctx.config.approvals.max_pending_per_caller;
+    let standing = store::admit_request(tx, requested_by, most).await?;
+    if let Some(stop) = standing.stop {
+        return Err(stop.into());
+    }
+    if standing.pending >= i64::from(most) {
+        return Err(too_many_pending(most));
+    }
+    Ok(standing.at)
+}
+
 /// The request as it will be stored. Its times are the database's, which also decides when it expires.
 async fn put_together(
     tx: &mut TenantTx,
@@ -122,7 +138,7 @@ async fn put_together(
     };
     let id = ctx.ids.next();
     let request_id = asked.request_id.clone().unwrap_or_else(|| ctx.ids.next().to_string());
-    let created_at = store::database_clock(tx).await?;
+    let created_at = admit(tx, ctx, &requested_by).await?;
     let expires_at = created_at + asked.ttl;
     let display_hash = display_hash(&Display {
         id,

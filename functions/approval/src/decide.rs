@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    approval::Decision,
+    approval::{Decision, Vote},
     eligibility::{Electorate, Ineligible},
     events::{self, Actor, Change},
     fast_path, intake,
@@ -91,7 +91,6 @@ pub(crate) async fn decide(
         .transpose()?
         .flatten();
     let actor = Actor::from(decider);
-    let by = actor.name.as_str();
     let scope = TenantScope {
         tenant_id: decider.tenant_id,
         user_id: Some(decider.user_id),
@@ -104,27 +103,34 @@ pub(crate) async fn decide(
         owner_user_id: approval.owner_user_id,
         approver_groups: &approval.approver_groups,
     };
-    let approver = store::find_approver(&mut tx, decider.user_id)
+    let candidate = store::find_candidate(&mut tx, decider.user_id)
         .await?
         .ok_or(Ineligible::NotEligible)?;
-    electorate.admit(&approver)?;
-    let ballot = transitions::vote(approval.state(), approval.vote_of(by), decision)?;
+    let authority = electorate.authorise(&candidate, &approval.votes)?;
+    let ballot = transitions::vote(approval.state(), approval.vote_of(&actor.name), decision)?;
     if vote.display_hash.is_some_and(|seen| seen != approval.display_hash) {
         return Err(stale_view());
     }
 
     let now = approval.read_at;
+    let cast = Vote {
+        by: actor.name.clone(),
+        on_behalf_of: authority.on_behalf_of(),
+        decision,
+        note,
+        at: now,
+    };
     match ballot {
         Ballot::Repeats => return Ok(ApprovalStatus::from(&approval)),
-        Ballot::Counts => store::insert_vote(&mut tx, id, by, decision, note.as_deref(), now).await?,
-        Ballot::Replaces => store::replace_vote(&mut tx, id, by, decision, note.as_deref(), now).await?,
+        Ballot::Counts => store::insert_vote(&mut tx, id, &cast).await?,
+        Ballot::Replaces => store::replace_vote(&mut tx, id, &cast).await?,
     }
     let approvals = store::count_approvals(&mut tx, id).await?;
     let next = transitions::after_vote(decision, approvals, approval.required_approvals);
     let after = store::settle(&mut tx, &approval, next, now)
         .await?
         .ok_or(StateRefusal::Expired)?;
-    events::record(&mut tx, ctx, &actor, &after, Change::Voted { decision, note }).await?;
+    events::record(&mut tx, ctx, &actor, &after, Change::Voted(cast)).await?;
     tx.commit().await?;
 
     fast_path::announce(ctx, decider.tenant_id, &after).await;

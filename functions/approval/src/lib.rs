@@ -9,6 +9,7 @@ mod approve_request;
 mod cancel_request;
 mod check_approval;
 mod create_approval;
+mod create_stop;
 mod decide;
 mod deny_request;
 mod digest;
@@ -17,10 +18,13 @@ mod events;
 mod fast_path;
 mod get_approval;
 mod intake;
+mod lift_stop;
 mod list_approvals;
+mod list_stops;
 mod redeem_approval;
 mod refusal;
 mod revoke_approval;
+mod stop;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -48,5 +52,7 @@ pub fn routes() -> OpenApiRouter<AppContext> {
         .routes(routes!(cancel_request::cancel_request))
         .routes(routes!(redeem_approval::redeem_approval))
         .routes(routes!(revoke_approval::revoke_approval))
+        .routes(routes!(create_stop::create_stop, list_stops::list_stops))
+        .routes(routes!(lift_stop::lift_stop))
         .layer(Extension(waiters::Waiters::default()))
 }

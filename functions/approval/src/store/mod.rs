@@ -6,9 +6,11 @@ mod list;
 mod people;
 mod requests;
 mod row;
+mod stops;
 mod votes;
 
 pub(crate) use list::{Filters, list_approvals};
-pub(crate) use people::{find_approver, list_approvers};
-pub(crate) use requests::{action_nonce, database_clock, find, find_by_token, insert, lock, settle};
+pub(crate) use people::{find_candidate, list_approvers};
+pub(crate) use requests::{find, find_by_token, find_redemption, insert, lock, lock_to_redeem, settle};
+pub(crate) use stops::{admit_request, cancel_pending, insert_stop, lift_stop, list_stops, lock_pending, lock_stop};
 pub(crate) use votes::{count_approvals, insert_vote, replace_vote};

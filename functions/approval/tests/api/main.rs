@@ -7,14 +7,19 @@
 
 mod approve_request;
 mod cancel_request;
+mod cap;
 mod check_approval;
 mod create_approval;
+mod create_stop;
+mod delegation;
 mod deny_request;
 mod eligibility;
 mod every_route;
 mod get_approval;
 mod guard;
+mod lift_stop;
 mod list_approvals;
+mod list_stops;
 mod races;
 mod redeem_approval;
 mod revoke_approval;

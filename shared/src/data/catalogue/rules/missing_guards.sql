@@ -16,6 +16,7 @@ WITH triggers (relation, name, events, function) AS (VALUES
     ('approval_requests', 'approval_belongs_to_a_tenant', 'tenant_id', 'tenants', 'id'),
     ('approval_requests', 'approval_owner_exists', 'tenant_id, owner_user_id', 'users', 'tenant_id, id'),
     ('approval_votes', 'vote_is_on_an_approval', 'tenant_id, approval_id', 'approval_requests', 'tenant_id, id'),
+    ('stops', 'stop_belongs_to_a_tenant', 'tenant_id', 'tenants', 'id'),
     ('outbox', 'event_belongs_to_a_tenant', 'tenant_id', 'tenants', 'id'),
     ('outbox_deliveries', 'delivery_is_of_an_event', 'tenant_id, event_id', 'outbox', 'tenant_id, id'),
     ('memberships', 'membership_belongs_to_a_tenant', 'tenant_id', 'tenants', 'id'),

@@ -23,9 +23,12 @@ WITH relations (relation, role, privileges, columns) AS (VALUES
     ('approval_requests', 'countersign_sweeper', 'SELECT', NULL),
     ('approval_requests', 'countersign_sweeper', 'UPDATE', 'status version decided_at'),
     ('approval_votes', 'countersign_app', 'SELECT INSERT', NULL),
-    ('approval_votes', 'countersign_app', 'UPDATE', 'decision note voted_at'),
+    ('approval_votes', 'countersign_app', 'UPDATE', 'decision on_behalf_of note voted_at'),
     ('approval_votes', 'countersign_auditor', 'SELECT', NULL),
     ('approval_votes', 'countersign_sweeper', 'SELECT', NULL),
+    ('stops', 'countersign_app', 'SELECT INSERT', NULL),
+    ('stops', 'countersign_app', 'UPDATE', 'lifted_at lifted_by'),
+    ('stops', 'countersign_auditor', 'SELECT', NULL),
     ('audit_events', 'countersign_app', 'SELECT INSERT', NULL),
     ('audit_events', 'countersign_auditor', 'SELECT', NULL),
     ('audit_events', 'countersign_sweeper', 'SELECT INSERT', NULL),
@@ -48,6 +51,8 @@ WITH relations (relation, role, privileges, columns) AS (VALUES
     ('billing_history', 'countersign_app', 'SELECT INSERT', NULL)
 ), routines (signature, roles) AS (VALUES
     ('settle_approval(uuid, uuid, text, text, timestamptz)', 'countersign_app countersign_sweeper'),
+    ('stops_lock(uuid)', 'countersign_app'),
+    ('admit_request(uuid, text, integer, integer)', 'countersign_app'),
     ('uuid7_floor(timestamptz)', 'countersign_app countersign_sweeper countersign_auditor')
 ), schemas (schema, roles, privileges) AS (VALUES
     ('public', 'countersign_owner', 'USAGE CREATE'),
