@@ -20,7 +20,7 @@ use crate::journal::{Journal, Who, unacceptable};
 type Promise = (&'static str, &'static [&'static str]);
 
 /// What each operation that is no GET leaves, by its id. Nothing: it only reads.
-const PROMISES: [(&str, &[Promise]); 22] = [
+const PROMISES: [(&str, &[Promise]); 24] = [
     ("create_tenant", &[("tenant.created", &[])]),
     (
         "update_tenant",

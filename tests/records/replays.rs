@@ -21,6 +21,8 @@ fn body(operation: &Route) -> Value {
         "create_user" => json!({ "email": "grace@example.com", "name": "Grace", "role": "auditor" }),
         "create_api_key" => json!({ "role": "agent", "caller_id": "bot" }),
         "create_approval" => approvals::request(1),
+        "redeem_approval" => json!({ "tool_call": approvals::request(1)["tool_call"] }),
+        "create_stop" => json!({ "caller_id": "bot", "reason": "x" }),
         "record_events" => json!({ "request_id": "once", "caller_id": "ci", "tool": "deploy", "arguments": {} }),
         other => panic!("{other}: say which body succeeds"),
     }
@@ -38,6 +40,17 @@ async fn a_replay_leaves_no_record() {
     .execute(&journal.owner)
     .await
     .expect("a tenant without people");
+    let (admin, approver) = (Who::Key(&tenant.admin), Who::Key(&tenant.approver));
+    let asked = journal
+        .send("create_approval", admin, "", Some(&approvals::request(1)))
+        .await
+        .expect(201);
+    let approval = asked["id"].as_str().expect("an id").to_owned();
+    let approved = journal
+        .send("approve_request", approver, &approval, Some(&json!({})))
+        .await;
+    approved.expect(200);
+    journal.forget().await;
     let mut replayed = 0;
     for operation in routes().iter().filter(|operation| operation.takes_idempotency_key()) {
         let who = if operation.path.starts_with("/api/v1/tenants") {
@@ -45,9 +58,13 @@ async fn a_replay_leaves_no_record() {
         } else {
             Who::Key(&tenant.admin)
         };
+        let object = match operation.id.as_str() {
+            "redeem_approval" => approval.clone(),
+            _ => bare.to_string(),
+        };
         let body = body(operation);
         let ask = |journal: &Journal, body: &Value| {
-            let request = journal.request(&operation.id, who, &bare.to_string(), Some(body));
+            let request = journal.request(&operation.id, who, &object, Some(body));
             request.header("idempotency-key", "once").send()
         };
         let first = ask(&journal, &body).await;
