@@ -23,7 +23,7 @@ pub struct Objects {
     pub audit_event: Uuid,
     /// How the agent called that event.
     pub audit_request_id: String,
-    /// An approver without a key.
+    /// An approver without a key, to whom the tenant's own approver will delegate.
     pub user: Uuid,
     /// An agent's key that nobody uses.
     pub api_key: Uuid,
@@ -66,6 +66,14 @@ impl Objects {
         let event = post(&tenant.agent, "/api/v1/audit/events", event, 202).await;
         let user = json!({ "email": format!("{unique}@example.com"), "name": "Spare", "role": "approver" });
         let user = post(&tenant.admin, "/api/v1/users", user, 201).await;
+        let delegation = json!({
+            "delegate_to": user["id"], "from": "2099-01-01T08:00:00.000Z", "until": "2099-01-15T08:00:00.000Z",
+        });
+        let delegation = client
+            .request("PUT", "/api/v1/users/me/delegation")
+            .key(&tenant.approver)
+            .json(&delegation);
+        let _ = delegation.send().await.expect(200);
         let api_key = json!({ "role": "agent", "caller_id": format!("spare-{unique}") });
         let api_key = post(&tenant.admin, "/api/v1/api-keys", api_key, 201).await;
         let stop = json!({ "caller_id": format!("stopped-{unique}"), "reason": "one of each" });
