@@ -146,6 +146,11 @@ async fn hold_refusals(stage: &Stage, route: &Route, held: &mut Held) {
 /// What the route does with an object of its kind: successes, replays and mismatches of each, and conflicts when it is asked
 /// again.
 async fn hold_successes(stage: &Stage, route: &Route, held: &mut Held) {
+    // What one route stopped is not to stop the next.
+    sqlx::query("UPDATE stops SET lifted_at = now(), lifted_by = 'test' WHERE lifted_at IS NULL")
+        .execute(&stage.stack.owner_pool())
+        .await
+        .expect("lifted");
     let objects = Objects::make(&stage.stack, &stage.client, &stage.tenant).await;
     let path = objects.in_path(route);
     let bodies = match &route.body {
@@ -156,6 +161,7 @@ async fn hold_successes(stage: &Stage, route: &Route, held: &mut Held) {
                 let unique = stage.stack.ctx.ids.next();
                 for (field, own) in [
                     ("user_id", objects.user.to_string()),
+                    ("delegate_to", objects.user.to_string()),
                     ("token", objects.token.clone()),
                     ("email", format!("{unique}@example.com")),
                     ("caller_id", format!("agent-{unique}")),

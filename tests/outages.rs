@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
-use shared::testing::{Answer, FaultProxy, ProxiedStack, ProxyMode, TestClient, TestTenant};
+use shared::testing::{Answer, FaultProxy, ProxiedStack, ProxyMode, TestClient, TestKey, TestTenant};
 use system_tests::{
     product,
     routes::{Access, Route, routes},
@@ -38,6 +38,7 @@ struct Scene {
     approved: [Uuid; 2],
     token: Value,
     audit_event: Uuid,
+    stop: Uuid,
     task: Uuid,
     /// A tenant without people.
     empty_tenant: Uuid,
@@ -73,6 +74,8 @@ impl Scene {
             .post(&tenant.agent, "/api/v1/audit/events", audit_event("scene"))
             .await
             .expect(202);
+        let stop = json!({ "caller_id": "nobody-yet", "reason": "outage" });
+        let stop = client.post(&tenant.admin, "/api/v1/stops", stop).await.expect(201);
         let task = client
             .post(&tenant.agent, "/api/v1/tasks/ping", json!({}))
             .await
@@ -94,6 +97,13 @@ impl Scene {
             .and_then(|url| url.split_once('#'))
             .expect("a link");
         let linked = client.get(&tenant.approver, &linked).await.expect(200);
+        let _ = client
+            .request("PUT", "/api/v1/users/me/delegation")
+            .key(&tenant.approver)
+            .json(&delegation(&tenant.admin))
+            .send()
+            .await
+            .expect(200);
         Self {
             shown,
             linked: (linked, secret.to_owned()),
@@ -104,6 +114,7 @@ impl Scene {
                 .as_str()
                 .and_then(|id| id.parse().ok())
                 .expect("an id"),
+            stop: id(&stop),
             task: id(&task),
             empty_tenant: id(&empty),
             proxied,
@@ -162,6 +173,12 @@ impl Scene {
                 let body = json!({ "secret": secret, "decision": "DENY", "display_hash": status["display_hash"] });
                 (Some(id(status)), &tenant.approver, body)
             }
+            ("POST", "/api/v1/stops") => (
+                None,
+                &tenant.admin,
+                json!({ "caller_id": "nobody", "reason": "outage" }),
+            ),
+            ("DELETE", "/api/v1/stops/{id}") => (Some(self.stop), &tenant.admin, json!({})),
             ("POST", "/api/v1/audit/events") => (None, &tenant.agent, audit_event("asked")),
             ("GET", "/api/v1/audit/events/{id}") => (Some(self.audit_event), &tenant.agent, json!({})),
             ("POST", "/api/v1/tasks/ping") => (None, &tenant.agent, json!({})),
@@ -183,6 +200,8 @@ impl Scene {
             ("PATCH", "/api/v1/users/{id}") => (Some(spare), &tenant.admin, json!({ "name": "Renamed" })),
             ("GET" | "DELETE", "/api/v1/users/{id}") => (Some(spare), &tenant.admin, json!({})),
             ("PATCH", "/api/v1/users/me/settings") => (None, &tenant.approver, json!({ "locale": "de-CH" })),
+            ("PUT", "/api/v1/users/me/delegation") => (None, &tenant.approver, delegation(&tenant.second_approver)),
+            ("GET" | "DELETE", "/api/v1/users/me/delegation") => (None, &tenant.approver, json!({})),
             ("GET", path) if !path.contains("{id}") => plain,
             (method, path) => panic!("{method} {path}: say what succeeds on this route"),
         };
@@ -208,6 +227,13 @@ impl Scene {
 
 fn approval() -> Value {
     json!({ "tool_call": { "tool": "deploy", "arguments": { "to": "production" } }, "reason": "outage" })
+}
+
+fn delegation(delegate: &TestKey) -> Value {
+    json!({
+        "delegate_to": delegate.user_id, "from": "2099-01-01T08:00:00.000Z",
+        "until": "2099-01-15T08:00:00.000Z",
+    })
 }
 
 fn audit_event(request_id: &str) -> Value {

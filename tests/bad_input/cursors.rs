@@ -29,17 +29,24 @@ fn lists() -> Vec<Route> {
 /// Two of everything that has a list and is not there already.
 async fn fill(stage: &Stage, tenant: &TestTenant) {
     for number in 0..2 {
-        for (path, body) in [
+        for (key, path, body) in [
             (
+                &tenant.agent,
                 "/api/v1/approvals",
                 json!({ "tool_call": { "tool": "deploy", "arguments": {} }, "reason": "a list" }),
             ),
             (
+                &tenant.agent,
                 "/api/v1/audit/events",
                 json!({ "request_id": format!("list-{number}"), "caller_id": "x", "tool": "deploy" }),
             ),
+            (
+                &tenant.admin,
+                "/api/v1/stops",
+                json!({ "caller_id": "nobody", "reason": "a list" }),
+            ),
         ] {
-            let made = stage.client.post(&tenant.agent, path, body).await;
+            let made = stage.client.post(key, path, body).await;
             assert!([201, 202].contains(&made.status), "{path}: {}", made.text());
         }
     }

@@ -128,6 +128,17 @@ pub(crate) fn cases(before: Before) -> Vec<Case> {
             "SELECT count(*) FROM audit_events WHERE action = 'decision_link.created'",
         ),
         case(
+            "create_stop",
+            "/api/v1/stops",
+            201,
+            [
+                json!({ "caller_id": "once", "reason": "once" }),
+                json!({ "caller_id": "twice", "reason": "once" }),
+            ],
+            &[],
+            "SELECT count(*) FROM stops",
+        ),
+        case(
             "record_events",
             "/api/v1/audit/events",
             202,

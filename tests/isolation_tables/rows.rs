@@ -17,6 +17,7 @@ pub(crate) async fn fill(stack: &TestStack, tenant: &TestTenant) {
         id("owned_key"),
         id("approval"),
         id("audit_event"),
+        id("stop"),
         id("outbox_event"),
         id("invoice"),
         (":tenant".to_owned(), tenant.id.to_string()),
@@ -53,6 +54,8 @@ const ROWS: &str = "
 
     INSERT INTO decision_links (tenant_id, approval_id, user_id, secret_digest, created_at, expires_at)
     VALUES (':tenant', ':approval', ':approver', sha256('link of :tenant'), now(), now() + interval '1 day');
+    INSERT INTO stops (tenant_id, id, caller_id, reason, created_by, created_at)
+    VALUES (':tenant', ':stop', 'stopped caller of :tenant', 'stop reason of :tenant', 'stopper of :tenant', now());
 
     INSERT INTO audit_events (tenant_id, event_id, request_id, recorded_by, tool, raw_args_hash, entry, leaf_hash, caller_id)
     VALUES (':tenant', ':audit_event', 'audited of :tenant', 'recorder of :tenant', 'tool of :tenant', 'hash of :tenant',

@@ -279,6 +279,26 @@ async fn past_its_deadline(journal: &mut Journal, tenant: &TestTenant) {
     journal.leaves_nothing(("get_approval", agent, id, 200), None).await;
 }
 
+/// Of an agent that has nothing pending: what a stop cancels is recorded for each by itself.
+pub(crate) async fn of_stops(journal: &mut Journal) {
+    let tenant = journal.stack.tenant().await;
+    let (admin, agent) = (Who::Key(&tenant.admin), Who::Key(&tenant.agent));
+    let body = Some(json!({ "caller_id": "dev-agent", "reason": "x" }));
+    let stop = journal
+        .leaves(("create_stop", admin, "", 201), body, both(&["stop.created"]))
+        .await;
+    let id = stop["id"].as_str().expect("an id");
+    journal
+        .leaves_nothing(("create_approval", agent, "", 409), Some(request(1)))
+        .await;
+    journal
+        .leaves(("lift_stop", admin, id, 204), None, both(&["stop.lifted"]))
+        .await;
+    journal.leaves_nothing(("lift_stop", admin, id, 204), None).await;
+    let spaces = Some(json!({ "caller_id": "dev agent", "reason": "x" }));
+    journal.leaves_nothing(("create_stop", admin, "", 400), spaces).await;
+}
+
 pub(crate) async fn of_events(journal: &mut Journal) {
     let tenant = journal.stack.tenant().await;
     let event = |request_id: &str, outcome: &str| {

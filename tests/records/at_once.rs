@@ -49,7 +49,7 @@ impl Change {
 }
 
 /// One of each, in an order in which each can happen. `bare` has no people yet.
-fn changes(tenant: &TestTenant, bare: Uuid, approval: &str) -> Vec<Change> {
+fn changes(tenant: &TestTenant, bare: Uuid, approval: &str, stop: &str) -> Vec<Change> {
     let TestTenant {
         admin,
         approver,
@@ -62,6 +62,9 @@ fn changes(tenant: &TestTenant, bare: Uuid, approval: &str) -> Vec<Change> {
     let person = json!({ "email": "one@example.com", "name": "One" });
     let colleague = json!({ "email": "one@example.com", "name": "One", "role": "auditor" });
     let bot = json!({ "role": "agent", "caller_id": "bot" });
+    let away = json!({
+        "delegate_to": approver.user_id, "from": "2099-01-01T08:00:00.000Z", "until": "2099-01-15T08:00:00.000Z",
+    });
     let event = json!({ "request_id": "once", "caller_id": "ci", "tool": "t", "action": "once" });
     vec![
         change(
@@ -102,6 +105,10 @@ fn changes(tenant: &TestTenant, bare: Uuid, approval: &str) -> Vec<Change> {
             "settings.updated",
         )
         .by(admin),
+        change(("PUT", at("users/me/delegation")), away, "delegation.set").by(admin),
+        change(("DELETE", at("users/me/delegation")), Value::Null, "delegation.ended")
+            .by(admin)
+            .told(204, 204),
         change(("POST", at("api-keys")), bot, "api_key.created")
             .by(admin)
             .told(201, 409),
@@ -131,6 +138,9 @@ fn changes(tenant: &TestTenant, bare: Uuid, approval: &str) -> Vec<Change> {
             "approval.cancelled",
         )
         .by(agent),
+        change(("DELETE", at(&format!("stops/{stop}"))), Value::Null, "stop.lifted")
+            .by(admin)
+            .told(204, 204),
         change(("POST", at("audit/events")), event, "once")
             .by(agent)
             .told(202, 202),
@@ -158,7 +168,11 @@ async fn the_same_change_at_once_is_one_change_with_one_record() {
         .await
         .expect(201);
 
-    for change in changes(&tenant, bare, asked["id"].as_str().expect("an id")) {
+    let stop = json!({ "caller_id": "nobody", "reason": "x" });
+    let stop = clients[0].post(&tenant.admin, "/api/v1/stops", stop).await.expect(201);
+
+    let id = |made: &Value| made["id"].as_str().expect("an id").to_owned();
+    for change in changes(&tenant, bare, &id(&asked), &id(&stop)) {
         let (method, path) = &change.request;
         let answers = join_all((0..AT_ONCE).map(|n| {
             let request = clients[n % 2].request(method, path);
@@ -202,6 +216,8 @@ async fn the_same_change_at_once_is_one_change_with_one_record() {
         "approval.approved",
         "approval.cancelled",
         "approval.requested",
+        "stop.created",
+        "stop.lifted",
     ];
     assert_eq!(sent, promised, "and one outbox event where one is promised");
 }

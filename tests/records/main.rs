@@ -21,7 +21,7 @@ use crate::journal::{Journal, Who, unacceptable};
 type Promise = (&'static str, &'static [&'static str]);
 
 /// What each operation that is no GET leaves, by its id. Nothing: it only reads.
-const PROMISES: [(&str, &[Promise]); 27] = [
+const PROMISES: [(&str, &[Promise]); 31] = [
     ("create_tenant", &[("tenant.created", &[])]),
     (
         "update_tenant",
@@ -44,6 +44,8 @@ const PROMISES: [(&str, &[Promise]); 27] = [
     ),
     ("deactivate_user", &[("user.deactivated", &[])]),
     ("update_settings", &[("settings.updated", &[])]),
+    ("set_delegation", &[("delegation.set", &[])]),
+    ("end_delegation", &[("delegation.ended", &[])]),
     ("create_api_key", &[("api_key.created", &[])]),
     ("rotate_api_key", &[("api_key.rotated", &[])]),
     ("revoke_api_key", &[("api_key.revoked", &["api_key.revoked"])]),
@@ -81,6 +83,8 @@ const PROMISES: [(&str, &[Promise]); 27] = [
     ),
     // Of each decision by itself.
     ("decide_batch", &[("approval.approved", &["approval.approved"])]),
+    ("create_stop", &[("stop.created", &["stop.created"])]),
+    ("lift_stop", &[("stop.lifted", &["stop.lifted"])]),
     // Itself: the recorder names the action.
     ("record_events", &[("deploy.finished", &[])]),
 ];
@@ -92,6 +96,7 @@ async fn every_change_leaves_one_record_and_nothing_else_leaves_any() {
     tenants::of_people_and_keys(&mut journal).await;
     approvals::of_requests(&mut journal).await;
     policies::of_policies(&mut journal).await;
+    approvals::of_stops(&mut journal).await;
     approvals::of_events(&mut journal).await;
 
     let promised: BTreeMap<String, BTreeSet<(String, Vec<String>)>> = PROMISES
@@ -148,7 +153,8 @@ async fn what_is_refused_leaves_no_record() {
                 // What nothing has to be said to is not refused for that.
                 if answer.status < 300 {
                     assert!(
-                        ["ping_task", "update_settings", "simulate_policies"].contains(&operation.id.as_str()),
+                        ["ping_task", "update_settings", "simulate_policies", "end_delegation"]
+                            .contains(&operation.id.as_str()),
                         "{} was answered {}",
                         operation.id,
                         answer.status
@@ -184,6 +190,14 @@ async fn reading_leaves_no_record() {
         .send("ping_task", Who::Key(&tenant.agent), "", Some(&json!({})))
         .await
         .expect(202);
+    let now = journal.stack.ctx.clock.now();
+    let delegation = json!({
+        "delegate_to": tenant.second_approver.user_id, "from": now, "until": now + chrono::TimeDelta::hours(1),
+    });
+    journal
+        .send("set_delegation", Who::Key(&tenant.approver), "", Some(&delegation))
+        .await
+        .expect(200);
     let event = journal.forget().await.expect("the log has events").to_string();
     let id = |value: &serde_json::Value| value["id"].as_str().expect("an id").to_owned();
     let mut answered = 0;

@@ -23,6 +23,7 @@ fn body(operation: &Route) -> Value {
         "create_approval" => approvals::request(1),
         "evaluate_tool_call" => json!({ "tool_call": { "tool": "deploy" } }),
         "create_decision_link" => json!({}),
+        "create_stop" => json!({ "caller_id": "bot", "reason": "x" }),
         "redeem_approval" => json!({ "tool_call": approvals::request(1)["tool_call"] }),
         "record_events" => json!({ "request_id": "once", "caller_id": "ci", "tool": "deploy", "arguments": {} }),
         other => panic!("{other}: say which body succeeds"),

@@ -1,7 +1,8 @@
 //! Tenants, people, settings, keys and tasks, and what each step of their stories leaves.
 
+use chrono::TimeDelta;
 use serde_json::json;
-use shared::testing::TestKey;
+use shared::testing::{TestKey, TestTenant};
 
 use crate::journal::{Journal, Leaves, Who};
 
@@ -111,6 +112,7 @@ pub(crate) async fn of_people_and_keys(journal: &mut Journal) {
             .leaves_nothing(("update_settings", Who::Key(key), "", 400), nowhere)
             .await;
     }
+    delegations(journal, &tenant).await;
     let queued = Leaves {
         events: &["tasks.ping"],
         ..only("task.queued")
@@ -154,6 +156,43 @@ async fn people(journal: &mut Journal, admin: &TestKey) {
     let demotion = Some(json!({ "role": "auditor" }));
     journal
         .leaves_nothing(("update_user", admin, &own, 409), demotion)
+        .await;
+}
+
+async fn delegations(journal: &mut Journal, tenant: &TestTenant) {
+    let person = tenant.approver.user_id.expect("a person").to_string();
+    let approver = Who::Key(&tenant.approver);
+    let now = journal.stack.ctx.clock.now();
+    let to = |delegate: &TestKey| {
+        Some(json!({
+            "delegate_to": delegate.user_id, "from": now, "until": now + TimeDelta::hours(1),
+        }))
+    };
+    for delegate in [&tenant.second_approver, &tenant.admin] {
+        let own = Leaves {
+            object: Some(&person),
+            ..only("delegation.set")
+        };
+        let body = to(delegate);
+        journal
+            .leaves(("set_delegation", approver, "", 200), body.clone(), own)
+            .await;
+        journal
+            .leaves_nothing(("set_delegation", approver, "", 200), body)
+            .await;
+    }
+    for delegate in [&tenant.approver, &tenant.auditor] {
+        journal
+            .leaves_nothing(("set_delegation", approver, "", 400), to(delegate))
+            .await;
+    }
+    let own = Leaves {
+        object: Some(&person),
+        ..only("delegation.ended")
+    };
+    journal.leaves(("end_delegation", approver, "", 204), None, own).await;
+    journal
+        .leaves_nothing(("end_delegation", approver, "", 204), None)
         .await;
 }
 

@@ -27,10 +27,12 @@ pub struct Objects {
     pub audit_event: Uuid,
     /// How the agent called that event.
     pub audit_request_id: String,
-    /// An approver without a key.
+    /// An approver without a key, to whom the tenant's own approver will delegate.
     pub user: Uuid,
     /// An agent's key that nobody uses.
     pub api_key: Uuid,
+    /// A stop of an agent that there is not.
+    pub stop: Uuid,
     /// A task of the agent's.
     pub task: Uuid,
     /// The tenant itself.
@@ -74,8 +76,18 @@ impl Objects {
         let event = post(&tenant.agent, "/api/v1/audit/events", event, 202).await;
         let user = json!({ "email": format!("{unique}@example.com"), "name": "Spare", "role": "approver" });
         let user = post(&tenant.admin, "/api/v1/users", user, 201).await;
+        let delegation = json!({
+            "delegate_to": user["id"], "from": "2099-01-01T08:00:00.000Z", "until": "2099-01-15T08:00:00.000Z",
+        });
+        let delegation = client
+            .request("PUT", "/api/v1/users/me/delegation")
+            .key(&tenant.approver)
+            .json(&delegation);
+        let _ = delegation.send().await.expect(200);
         let api_key = json!({ "role": "agent", "caller_id": format!("spare-{unique}") });
         let api_key = post(&tenant.admin, "/api/v1/api-keys", api_key, 201).await;
+        let stop = json!({ "caller_id": format!("stopped-{unique}"), "reason": "one of each" });
+        let stop = post(&tenant.admin, "/api/v1/stops", stop, 201).await;
         let task = post(&tenant.agent, "/api/v1/tasks/ping", json!({}), 202).await;
         let empty_tenant = client
             .request("POST", "/api/v1/tenants")
@@ -94,6 +106,7 @@ impl Objects {
             audit_request_id,
             user: id(&user["id"]),
             api_key: id(&api_key["id"]),
+            stop: id(&stop["id"]),
             task: id(&task["id"]),
             tenant: tenant.id,
             empty_tenant: id(&empty_tenant["id"]),
@@ -102,12 +115,13 @@ impl Objects {
 
     /// Those in the tenant, and itself.
     #[must_use]
-    pub fn ids(&self) -> [Uuid; 6] {
+    pub fn ids(&self) -> [Uuid; 7] {
         [
             self.approval,
             self.audit_event,
             self.user,
             self.api_key,
+            self.stop,
             self.task,
             self.tenant,
         ]
@@ -127,6 +141,7 @@ impl Objects {
             ("/api/v1/audit/events/{id}", self.audit_event),
             ("/api/v1/users/{id}", self.user),
             ("/api/v1/api-keys/{id}", self.api_key),
+            ("/api/v1/stops/{id}", self.stop),
             ("/api/v1/tasks/{id}", self.task),
             ("/api/v1/tenants/{id}/bootstrap", self.empty_tenant),
             ("/api/v1/tenants/{id}", self.tenant),

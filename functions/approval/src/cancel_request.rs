@@ -54,7 +54,8 @@ pub(crate) async fn cancel_request(
     let after = store::settle(&mut tx, &approval, ApprovalState::Cancelled, approval.read_at)
         .await?
         .ok_or(StateRefusal::Expired)?;
-    events::record(&mut tx, &ctx, &Actor::from(&*caller), &after, Change::Cancelled).await?;
+    let change = Change::Cancelled { by_stop: None };
+    events::record(&mut tx, &ctx, &Actor::from(&*caller), &after, change).await?;
     tx.commit().await?;
 
     fast_path::announce(&ctx, caller.tenant_id, &after).await;

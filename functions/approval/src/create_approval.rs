@@ -48,7 +48,8 @@ impl Replayable for CreatedApproval {
 
 /// Makes a request for approval and returns it with its token, which is shown only once.
 ///
-/// A quorum that cannot be reached by the people who could decide is refused.
+/// A quorum that cannot be reached by the people who could decide is refused, and so is whoever is stopped or has left too
+/// many requests undecided.
 #[utoipa::path(
     post,
     path = "/api/v1/approvals",

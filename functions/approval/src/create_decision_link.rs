@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     approval::Decision,
-    decide::{Decider, admit},
+    decide::{Decider, authorise},
     door::admit_link,
     events::{self, Actor},
     link::LinkSecret,
@@ -79,7 +79,7 @@ pub(crate) async fn create_decision_link(
         Attempt::Done(answer) => return Ok(answer),
     };
     let approval = store::find(&mut work, id).await?.ok_or_else(ApiError::not_found)?;
-    admit(&mut work, &approval, decider.user_id).await?;
+    authorise(&mut work, &approval, decider.user_id).await?;
     admit_link(&approval)?;
     // As a first vote would be: whoever voted may still turn to a denial.
     transitions::vote(approval.state(), None, Decision::Approve)?;

@@ -14,9 +14,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    approval::{Approval, Decision},
+    approval::{Approval, Decision, Vote},
     door::Door,
-    eligibility::{Electorate, Ineligible},
+    eligibility::{Authority, Electorate, Ineligible},
     events::{self, Actor, Change},
     fast_path, intake,
     refusal::stale_view,
@@ -40,15 +40,15 @@ pub(crate) struct NewVote {
     display_hash: Option<String>,
 }
 
-/// A decision's parts, each of which is sound by itself.
+/// The same, each part sound by itself.
 #[derive(Default)]
-pub(crate) struct Vote {
+pub(crate) struct Words {
     note: Option<String>,
     display_hash: Option<String>,
 }
 
-impl Vote {
-    /// Reads a vote whose note stands in the body as `field`.
+impl Words {
+    /// Reads what comes with a vote whose note stands in the body as `field`.
     ///
     /// # Errors
     /// `VALIDATION_ERROR` naming the field.
@@ -58,7 +58,7 @@ impl Vote {
     }
 }
 
-impl TryFrom<NewVote> for Vote {
+impl TryFrom<NewVote> for Words {
     type Error = ApiError;
 
     fn try_from(vote: NewVote) -> Result<Self, ApiError> {
@@ -110,10 +110,9 @@ pub(crate) async fn decide(
     door: Door,
     id: Uuid,
     decision: Decision,
-    Vote { note, display_hash }: Vote,
+    words: Words,
 ) -> Result<ApprovalStatus, ApiError> {
     let actor = Actor::from(decider);
-    let by = actor.name.as_str();
     let scope = TenantScope {
         tenant_id: decider.tenant_id,
         user_id: Some(decider.user_id),
@@ -126,49 +125,58 @@ pub(crate) async fn decide(
     {
         return Err(ApiError::not_found());
     }
-    admit(&mut tx, &approval, decider.user_id).await?;
+    let authority = authorise(&mut tx, &approval, decider.user_id).await?;
     door.admit(&approval, decision)?;
-    let ballot = transitions::vote(approval.state(), approval.vote_of(by), decision)?;
-    if display_hash.is_some_and(|seen| seen != approval.display_hash) {
+    let ballot = transitions::vote(approval.state(), approval.vote_of(&actor.name), decision)?;
+    if words.display_hash.is_some_and(|seen| seen != approval.display_hash) {
         return Err(stale_view());
     }
 
     let now = approval.read_at;
+    let cast = Vote {
+        by: actor.name.clone(),
+        on_behalf_of: authority.on_behalf_of(),
+        decision,
+        note: words.note,
+        at: now,
+    };
     match ballot {
         Ballot::Repeats => {
             // A link is used up all the same.
             tx.commit().await?;
             return Ok(ApprovalStatus::from(&approval));
         }
-        Ballot::Counts => store::insert_vote(&mut tx, id, by, decision, note.as_deref(), now).await?,
-        Ballot::Replaces => store::replace_vote(&mut tx, id, by, decision, note.as_deref(), now).await?,
+        Ballot::Counts => store::insert_vote(&mut tx, id, &cast).await?,
+        Ballot::Replaces => store::replace_vote(&mut tx, id, &cast).await?,
     }
     let approvals = store::count_approvals(&mut tx, id).await?;
     let next = transitions::after_vote(decision, approvals, approval.required_approvals);
     let after = store::settle(&mut tx, &approval, next, now)
         .await?
         .ok_or(StateRefusal::Expired)?;
-    let via = door.name();
-    events::record(&mut tx, ctx, &actor, &after, Change::Voted { decision, note, via }).await?;
+    let change = Change::Voted {
+        vote: cast,
+        via: door.name(),
+    };
+    events::record(&mut tx, ctx, &actor, &after, change).await?;
     tx.commit().await?;
 
     fast_path::announce(ctx, decider.tenant_id, &after).await;
     Ok(ApprovalStatus::from(&after))
 }
 
-/// Whether this person may decide on the request now.
+/// On whose authority this person may decide on the request now.
 ///
 /// # Errors
 /// `SELF_APPROVAL`, `NOT_ELIGIBLE`.
-pub(crate) async fn admit(tx: &mut TenantTx, approval: &Approval, user_id: Uuid) -> Result<(), ApiError> {
+pub(crate) async fn authorise(tx: &mut TenantTx, approval: &Approval, user_id: Uuid) -> Result<Authority, ApiError> {
     let electorate = Electorate {
         requested_by: &approval.requested_by,
         owner_user_id: approval.owner_user_id,
         approver_groups: &approval.approver_groups,
     };
-    let approver = store::find_approver(tx, user_id)
+    let candidate = store::find_candidate(tx, user_id)
         .await?
         .ok_or(Ineligible::NotEligible)?;
-    electorate.admit(&approver)?;
-    Ok(())
+    Ok(electorate.authorise(&candidate, &approval.votes)?)
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     approval::{ApprovalState, Decision},
-    decide::{Decider, Vote, decide},
+    decide::{Decider, Words, decide},
     door::Door,
     view::ApprovalStatus,
 };
@@ -119,7 +119,7 @@ pub(crate) async fn decide_batch(
 }
 
 /// Checks every part before anything is decided.
-fn read(decisions: Vec<NewDecision>) -> Result<Vec<(Uuid, Decision, Vote)>, ApiError> {
+fn read(decisions: Vec<NewDecision>) -> Result<Vec<(Uuid, Decision, Words)>, ApiError> {
     if !(1..=MAX_DECISIONS).contains(&decisions.len()) {
         return Err(ApiError::invalid("decisions", "must hold 1 to 50"));
     }
@@ -131,7 +131,7 @@ fn read(decisions: Vec<NewDecision>) -> Result<Vec<(Uuid, Decision, Vote)>, ApiE
             return Err(ApiError::invalid(&field, "must not be that of another decision"));
         }
         let field = format!("decisions[{at}].note");
-        let vote = Vote::read(&field, new.note.as_deref(), Some(new.display_hash))?;
+        let vote = Words::read(&field, new.note.as_deref(), Some(new.display_hash))?;
         sound.push((new.id, new.decision, vote));
     }
     Ok(sound)

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     approval::Decision,
-    decide::{Decider, Vote, decide},
+    decide::{Decider, Words, decide},
     door::Door,
     link::{LinkSecret, Presented},
     same_origin::SameOrigin,
@@ -59,7 +59,7 @@ pub(crate) async fn decide_by_link(
     Path(id): Path<Uuid>,
     Json(body): Json<NewDecisionByLink>,
 ) -> Result<Json<ApprovalStatus>, ApiError> {
-    let vote = Vote::read("note", body.note.as_deref(), Some(body.display_hash))?;
+    let vote = Words::read("note", body.note.as_deref(), Some(body.display_hash))?;
     let presented = body.secret.parse().ok_or_else(ApiError::not_found)?;
     let decider = find_decider(&ctx, id, &presented).await?;
     let door = Door::Link(presented.digest);

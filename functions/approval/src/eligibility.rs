@@ -1,17 +1,35 @@
-//! Who may decide on a request, and so counts towards a quorum that can be reached. Pure.
+//! Who may decide on a request, on whose authority, and so counts towards a quorum that can be reached. Pure.
+//!
+//! A person who is away may hand their authority to another for a while. The delegate uses it only where their own groups
+//! do not do, and cannot hand it on. One person counts once, whoever they stand in for, and one person's authority counts
+//! once, whoever uses it.
 //!
 //! `store::list_approvals` spells the same rule in SQL for `decidable_by=me`; a test holds the two together.
 
+use serde::Serialize;
+use shared::auth::Subject;
 use uuid::Uuid;
 
+use crate::approval::Vote;
+
 /// A person of the tenant who is active and an approver or admin.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Approver {
     pub(crate) user_id: Uuid,
     pub(crate) groups: Vec<String>,
     /// The principals that ever saw a secret of theirs: with it they could have minted themselves another, so neither
     /// rotation nor revocation takes them off.
     pub(crate) minted_by: Vec<String>,
+    /// The people to whom or from whom a delegation of theirs is in force.
+    pub(crate) tied_to: Vec<Uuid>,
+}
+
+/// A person who wants to decide, and those who have handed their authority to them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) person: Approver,
+    /// Whose delegation to the person is in force.
+    pub(crate) delegators: Vec<Approver>,
 }
 
 /// What a request says about who may decide on it.
@@ -28,39 +46,121 @@ pub(crate) struct Electorate<'a> {
 pub(crate) enum Ineligible {
     /// It is their own request, or that of an agent they answer for.
     SelfApproval,
-    /// They are in none of the groups, or the requester minted a credential of theirs.
+    /// They are in none of the groups, the requester minted a credential of theirs, a delegation ties them to the
+    /// requester or to the owner of its key, or the authority they would use is used.
     NotEligible,
 }
 
+/// On whose authority a person decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Authority {
+    /// Their own.
+    Own,
+    /// That of the person who delegated to them.
+    Of(Uuid),
+}
+
+impl Authority {
+    /// The delegator, as a principal.
+    pub(crate) fn on_behalf_of(self) -> Option<String> {
+        match self {
+            Self::Own => None,
+            Self::Of(delegator) => Some(principal(delegator)),
+        }
+    }
+}
+
 impl Electorate<'_> {
-    /// Whether this person may decide. Admins are people like others here.
+    /// Whether this person may decide in their own right. Admins are people like others here.
     ///
     /// # Errors
     /// Why not.
     pub(crate) fn admit(&self, approver: &Approver) -> Result<(), Ineligible> {
-        let is_requester = self.requested_by == format!("user:{}", approver.user_id);
-        if is_requester || self.owner_user_id == Some(approver.user_id) {
-            return Err(Ineligible::SelfApproval);
-        }
-        let in_groups =
-            self.approver_groups.is_empty() || self.approver_groups.iter().any(|group| approver.groups.contains(group));
-        let is_puppet = approver.minted_by.iter().any(|minter| minter == self.requested_by);
-        if in_groups && !is_puppet {
+        self.bar(approver)?;
+        if self.includes(approver) {
             Ok(())
         } else {
             Err(Ineligible::NotEligible)
         }
     }
 
-    /// How many of these people may decide. Each counts once, in whatever groups they are.
+    /// On whose authority this person may decide when these votes have been cast. What they used before they may use
+    /// again, for the vote is theirs; otherwise the first delegator by id will do.
+    ///
+    /// # Errors
+    /// Why they may not.
+    pub(crate) fn authorise(&self, candidate: &Candidate, votes: &[Vote]) -> Result<Authority, Ineligible> {
+        let person = &candidate.person;
+        self.bar(person)?;
+        let own = principal(person.user_id);
+        let is_free = |of: Uuid| {
+            let of = principal(of);
+            let uses = |vote: &Vote| vote.by == of || vote.on_behalf_of.as_ref() == Some(&of);
+            !votes.iter().any(|vote| vote.by != own && uses(vote))
+        };
+        if self.includes(person) {
+            return if is_free(person.user_id) {
+                Ok(Authority::Own)
+            } else {
+                Err(Ineligible::NotEligible)
+            };
+        }
+        let before = votes
+            .iter()
+            .find(|vote| vote.by == own)
+            .and_then(|vote| vote.on_behalf_of.clone());
+        candidate
+            .delegators
+            .iter()
+            .filter(|delegator| self.admit(delegator).is_ok() && is_free(delegator.user_id))
+            .map(|delegator| delegator.user_id)
+            .min_by_key(|id| (before.as_ref() != Some(&principal(*id)), *id))
+            .map(Authority::Of)
+            .ok_or(Ineligible::NotEligible)
+    }
+
+    /// How many of these people may decide. Each counts once, in whatever groups they are; delegation adds nobody, since
+    /// an authority counts once.
     pub(crate) fn reachable(&self, approvers: &[Approver]) -> usize {
         approvers.iter().filter(|approver| self.admit(approver).is_ok()).count()
     }
+
+    /// Who may not decide whatever groups they are in, and on nobody's behalf.
+    fn bar(&self, approver: &Approver) -> Result<(), Ineligible> {
+        if self.concerns(approver.user_id) {
+            return Err(Ineligible::SelfApproval);
+        }
+        let is_puppet = approver.minted_by.iter().any(|minter| minter == self.requested_by);
+        let is_tied = approver.tied_to.iter().any(|other| self.concerns(*other));
+        if is_puppet || is_tied {
+            return Err(Ineligible::NotEligible);
+        }
+        Ok(())
+    }
+
+    /// Whether it is this person's request, or that of an agent they answer for.
+    fn concerns(&self, user_id: Uuid) -> bool {
+        self.requested_by == principal(user_id) || self.owner_user_id == Some(user_id)
+    }
+
+    fn includes(&self, approver: &Approver) -> bool {
+        self.approver_groups.is_empty() || self.approver_groups.iter().any(|group| approver.groups.contains(group))
+    }
+}
+
+fn principal(user_id: Uuid) -> String {
+    Subject::User(user_id).to_string()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use chrono::DateTime;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::approval::Decision;
 
     fn approver(id: u128, groups: &[&str], minted_by: &[&str]) -> Approver {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
@@ -68,6 +168,7 @@ mod tests {
             user_id: Uuid::from_u128(id),
             groups: owned(groups),
             minted_by: owned(minted_by),
+            tied_to: Vec::new(),
         }
     }
 
@@ -129,5 +230,176 @@ mod tests {
             electorate.admit(&approver(1, &[], &["agent:deployer"])),
             Err(Ineligible::SelfApproval)
         );
+    }
+
+    #[test]
+    fn whoever_is_tied_to_the_requester_or_the_owner_may_not_decide() {
+        let requested_by = principal(Uuid::from_u128(2));
+        let by_person = Electorate {
+            requested_by: &requested_by,
+            owner_user_id: None,
+            approver_groups: &[],
+        };
+        for (electorate, other) in [(BY_AGENT, 1), (by_person, 2)] {
+            let mut tied = approver(3, &[], &[]);
+            tied.tied_to = vec![Uuid::from_u128(4)];
+            assert_eq!(electorate.admit(&tied), Ok(()));
+            tied.tied_to.push(Uuid::from_u128(other));
+            assert_eq!(electorate.admit(&tied), Err(Ineligible::NotEligible));
+            assert_eq!(electorate.reachable(&[tied]), 0);
+        }
+    }
+
+    /// A small tenant, and a request in it.
+    #[derive(Debug, Clone)]
+    struct World {
+        /// For each person: in `ops`, in `finance`, whom they delegate to, whether the requester minted a key of theirs.
+        people: Vec<(bool, bool, Option<usize>, bool)>,
+        /// An agent's when absent.
+        requester: Option<usize>,
+        owner: Option<usize>,
+        /// Whether `ops`, and whether `finance`, may decide.
+        groups: (bool, bool),
+    }
+
+    const PEOPLE: usize = 5;
+
+    fn worlds() -> impl Strategy<Value = World> {
+        let other = proptest::option::of(0..PEOPLE);
+        let person = (
+            any::<bool>(),
+            any::<bool>(),
+            other.clone(),
+            proptest::bool::weighted(0.1),
+        );
+        (
+            proptest::collection::vec(person, PEOPLE),
+            other.clone(),
+            other,
+            (any::<bool>(), any::<bool>()),
+        )
+            .prop_map(|(mut people, requester, owner, groups)| {
+                for (at, person) in people.iter_mut().enumerate() {
+                    person.2 = person.2.filter(|delegate| *delegate != at);
+                }
+                World {
+                    people,
+                    requester,
+                    owner,
+                    groups,
+                }
+            })
+    }
+
+    fn user(at: usize) -> Uuid {
+        Uuid::from_u128(1 + at as u128)
+    }
+
+    impl World {
+        fn requested_by(&self) -> String {
+            self.requester
+                .map_or_else(|| "agent:a".to_owned(), |at| principal(user(at)))
+        }
+
+        fn groups(&self) -> Vec<String> {
+            let named = [(self.groups.0, "ops"), (self.groups.1, "finance")];
+            named
+                .iter()
+                .filter(|(is_in, _)| *is_in)
+                .map(|(_, name)| (*name).to_owned())
+                .collect()
+        }
+
+        /// What the store would read of this person.
+        fn approver(&self, at: usize) -> Approver {
+            let (ops, finance, delegate, minted) = self.people[at];
+            let named = [(ops, "ops"), (finance, "finance")];
+            let delegators = (0..PEOPLE).filter(|other| self.people[*other].2 == Some(at));
+            Approver {
+                user_id: user(at),
+                groups: named
+                    .iter()
+                    .filter(|(is_in, _)| *is_in)
+                    .map(|(_, name)| (*name).to_owned())
+                    .collect(),
+                minted_by: minted.then(|| self.requested_by()).into_iter().collect(),
+                tied_to: delegate.into_iter().chain(delegators).map(user).collect(),
+            }
+        }
+
+        fn candidate(&self, at: usize) -> Candidate {
+            let delegators = (0..PEOPLE).rev().filter(|other| self.people[*other].2 == Some(at));
+            Candidate {
+                person: self.approver(at),
+                delegators: delegators.map(|other| self.approver(other)).collect(),
+            }
+        }
+
+        fn is_party(&self, at: usize) -> bool {
+            [self.requester, self.owner].contains(&Some(at))
+        }
+
+        /// The rule as the contract says it, person by person.
+        fn is_barred(&self, at: usize) -> bool {
+            let tied = |other: usize| self.people[at].2 == Some(other) || self.people[other].2 == Some(at);
+            self.is_party(at) || self.people[at].3 || (0..PEOPLE).any(|other| self.is_party(other) && tied(other))
+        }
+
+        fn is_included(&self, at: usize) -> bool {
+            let (ops, finance) = self.groups;
+            (!ops && !finance) || (ops && self.people[at].0) || (finance && self.people[at].1)
+        }
+
+        /// Whether `at` may vote on the authority of `of` after these votes, each a voter and an authority.
+        fn is_legal(&self, at: usize, of: usize, votes: &[(usize, usize)]) -> bool {
+            let stands_in = at == of || (self.people[of].2 == Some(at) && !self.is_included(at));
+            let is_free = votes.iter().all(|(by, on)| *by == at || (*by != of && *on != of));
+            stands_in && is_free && self.is_included(of) && !self.is_barred(of) && !self.is_barred(at)
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn votes_are_cast_as_the_rules_say_and_no_authority_counts_twice(
+            world in worlds(),
+            turns in proptest::collection::vec(0..PEOPLE, 0..10),
+        ) {
+            let (requested_by, groups) = (world.requested_by(), world.groups());
+            let electorate = Electorate {
+                requested_by: &requested_by,
+                owner_user_id: world.owner.map(user),
+                approver_groups: &groups,
+            };
+            let everybody: Vec<Approver> = (0..PEOPLE).map(|at| world.approver(at)).collect();
+            let (mut votes, mut cast): (Vec<Vote>, Vec<(usize, usize)>) = (Vec::new(), Vec::new());
+            for at in turns {
+                let legal: Vec<usize> = (0..PEOPLE).filter(|of| world.is_legal(at, *of, &cast)).collect();
+                let verdict = electorate.authorise(&world.candidate(at), &votes);
+                let before = cast.iter().find(|(by, _)| *by == at).map(|(_, of)| *of);
+                let expected = match before.filter(|of| legal.contains(of)).or(legal.first().copied()) {
+                    Some(of) if of == at => Ok(Authority::Own),
+                    Some(of) => Ok(Authority::Of(user(of))),
+                    None if world.is_party(at) => Err(Ineligible::SelfApproval),
+                    None => Err(Ineligible::NotEligible),
+                };
+                prop_assert_eq!(verdict, expected, "{} of {:?} after {:?}", at, world, cast);
+                if let (Ok(authority), None) = (verdict, before) {
+                    let of = legal[0];
+                    cast.push((at, of));
+                    votes.push(Vote {
+                        by: principal(user(at)),
+                        on_behalf_of: authority.on_behalf_of(),
+                        decision: Decision::Approve,
+                        note: None,
+                        at: DateTime::UNIX_EPOCH,
+                    });
+                }
+            }
+            let authorities: BTreeSet<usize> = cast.iter().map(|(_, of)| *of).collect();
+            prop_assert_eq!(authorities.len(), cast.len());
+            prop_assert!(cast.len() <= electorate.reachable(&everybody));
+        }
     }
 }

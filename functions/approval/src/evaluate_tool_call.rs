@@ -145,6 +145,10 @@ async fn decide(
 ) -> Result<(PolicyRef, Verdict), ApiError> {
     let (policy, policies) = policies_in_force::find(tx, sets).await?;
     let name = principal.to_string();
+    if let Some(stop) = store::find_stop(tx, &name).await? {
+        let reason = format!("{}: {}", stop.sentence(), stop.reason);
+        return Ok((policy, Verdict::denied(Vec::new(), reason)));
+    }
     let verdict = match &*policies {
         Ok(policies) => policies.evaluate(&Call {
             caller: name.strip_prefix("agent:").unwrap_or(&name),

@@ -5,6 +5,7 @@
 //! for long.
 
 use chrono::{DateTime, Utc};
+use futures_util::future::try_join_all;
 use shared::{
     context::AppContext,
     data::{CacheError, Ttl},
@@ -38,24 +39,43 @@ pub(crate) async fn find(ctx: &AppContext, tenant_id: Uuid, token_digest: &[u8; 
 
 /// Keeps what was read, for the next to ask.
 pub(crate) async fn keep(ctx: &AppContext, tenant_id: Uuid, approval: &Approval) {
-    if let Some(ttl) = ttl(approval) {
-        let status = ApprovalStatus::from(approval);
-        if let Err(error) = ctx
-            .cache
-            .set_json(&key(tenant_id, &approval.token_digest), &status, ttl)
-            .await
-        {
-            missed(&error);
-        }
+    if let Err(error) = try_keep(ctx, tenant_id, approval).await {
+        missed(&error);
     }
 }
 
 /// Tells a committed change to the cache and to those who wait for it.
 pub(crate) async fn announce(ctx: &AppContext, tenant_id: Uuid, approval: &Approval) {
-    let channel = channel(tenant_id, approval.id);
-    let ((), told) = tokio::join!(keep(ctx, tenant_id, approval), ctx.cache.publish(&channel));
-    if let Err(error) = told {
+    if let Err(error) = try_announce(ctx, tenant_id, approval).await {
         missed(&error);
+    }
+}
+
+/// Tells any number of committed changes. Whoever made them does not wait for each of thousands while Redis is down: those
+/// who wait also look by themselves now and then.
+pub(crate) async fn announce_all(ctx: &AppContext, tenant_id: Uuid, approvals: &[Approval]) {
+    const AT_ONCE: usize = 100;
+    for some in approvals.chunks(AT_ONCE) {
+        let told = try_join_all(some.iter().map(|approval| try_announce(ctx, tenant_id, approval))).await;
+        if let Err(error) = told {
+            return missed(&error);
+        }
+    }
+}
+
+async fn try_announce(ctx: &AppContext, tenant_id: Uuid, approval: &Approval) -> Result<(), CacheError> {
+    let channel = channel(tenant_id, approval.id);
+    let (kept, told) = tokio::join!(try_keep(ctx, tenant_id, approval), ctx.cache.publish(&channel));
+    kept.and(told)
+}
+
+async fn try_keep(ctx: &AppContext, tenant_id: Uuid, approval: &Approval) -> Result<(), CacheError> {
+    match ttl(approval) {
+        Some(ttl) => {
+            let key = key(tenant_id, &approval.token_digest);
+            ctx.cache.set_json(&key, &ApprovalStatus::from(approval), ttl).await
+        }
+        None => Ok(()),
     }
 }
 

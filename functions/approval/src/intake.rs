@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 const MAX_TOOL_CHARS: usize = 200;
 const MAX_REASON_CHARS: usize = 2_000;
 const MAX_REQUEST_ID_CHARS: usize = 255;
+const MAX_CALLER_ID_CHARS: usize = 200;
 const MAX_RISK_LABELS: usize = 20;
 const MAX_APPROVER_GROUPS: usize = 50;
 /// Of a risk label or of a group's name.
@@ -265,6 +266,21 @@ fn no_credential(field: &str, text: &str) -> Result<(), ApiError> {
     match credential(text) {
         None => Ok(()),
         Some(_) => Err(ApiError::invalid(field, "must not hold a credential")),
+    }
+}
+
+/// An agent's name for itself, as keys have it.
+///
+/// # Errors
+/// `VALIDATION_ERROR`.
+pub(crate) fn check_caller_id(text: &str) -> Result<(), ApiError> {
+    if (1..=MAX_CALLER_ID_CHARS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        no_credential("caller_id", text)
+    } else {
+        Err(ApiError::invalid(
+            "caller_id",
+            "must have 1 to 200 visible ASCII characters",
+        ))
     }
 }
 

@@ -10,6 +10,7 @@ mod cancel_request;
 mod check_approval;
 mod create_approval;
 mod create_decision_link;
+mod create_stop;
 mod decide;
 mod decide_batch;
 mod decide_by_link;
@@ -24,9 +25,11 @@ mod get_approval;
 mod get_decision_page;
 mod get_policies;
 mod intake;
+mod lift_stop;
 mod link;
 mod list_approvals;
 mod list_policy_versions;
+mod list_stops;
 mod open_request;
 mod policies_in_force;
 mod policy;
@@ -37,6 +40,7 @@ mod refusal;
 mod revoke_approval;
 mod same_origin;
 mod simulate_policies;
+mod stop;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -76,6 +80,8 @@ pub fn routes() -> OpenApiRouter<AppContext> {
             decide_by_link::decide_by_link
         ))
         .routes(routes!(view_by_link::view_by_link))
+        .routes(routes!(create_stop::create_stop, list_stops::list_stops))
+        .routes(routes!(lift_stop::lift_stop))
         .layer(Extension(waiters::Waiters::default()))
         .layer(Extension(policy::CompiledSets::default()))
 }

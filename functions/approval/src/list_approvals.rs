@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     approval::ApprovalState,
-    eligibility::Approver,
+    eligibility::Candidate,
     store::{self, Filters},
     view::ApprovalStatus,
 };
@@ -80,8 +80,8 @@ pub(crate) async fn list_approvals(
     let mut tx = ctx.db.begin(caller.scope()).await?;
     let decidable_by = match query.decidable_by {
         None => None,
-        Some(DecidableBy::Me) => match find_approver(&mut tx, caller.user_id()).await? {
-            Some(approver) => Some(approver),
+        Some(DecidableBy::Me) => match find_candidate(&mut tx, caller.user_id()).await? {
+            Some(candidate) => Some(candidate),
             None => return Ok(nothing()),
         },
     };
@@ -99,9 +99,9 @@ pub(crate) async fn list_approvals(
 }
 
 /// The caller as somebody who may decide at all; agents and auditors may not, on anything.
-async fn find_approver(tx: &mut TenantTx, user_id: Option<uuid::Uuid>) -> Result<Option<Approver>, sqlx::Error> {
+async fn find_candidate(tx: &mut TenantTx, user_id: Option<uuid::Uuid>) -> Result<Option<Candidate>, sqlx::Error> {
     match user_id {
-        Some(user_id) => store::find_approver(tx, user_id).await,
+        Some(user_id) => store::find_candidate(tx, user_id).await,
         None => Ok(None),
     }
 }

@@ -1,5 +1,6 @@
 //! The making of a request for approval, whoever asks for it: the requester itself, or policy.
 
+use chrono::{DateTime, Utc};
 use shared::{auth::Principal, context::AppContext, data::TenantTx, http::ApiError, journal::redaction::sanitize};
 
 use crate::{
@@ -7,6 +8,7 @@ use crate::{
     digest::{Action, Display, action_digest, display_hash},
     events::{self, Actor, Change},
     intake::Asked,
+    refusal::too_many_pending,
     store,
     token::ApprovalToken,
 };
@@ -14,7 +16,8 @@ use crate::{
 /// Stores a request, with its events, and returns it with its token. Whether its quorum can be reached was asked before.
 ///
 /// # Errors
-/// `UNAVAILABLE` or `INTERNAL_ERROR`; the transaction must then be rolled back.
+/// `STOPPED`, `RATE_LIMITED` (too many are pending), `UNAVAILABLE` or `INTERNAL_ERROR`; the transaction must then be
+/// rolled back.
 pub(crate) async fn open_request(
     tx: &mut TenantTx,
     ctx: &AppContext,
@@ -34,6 +37,19 @@ pub(crate) async fn open_request(
     };
     events::record(tx, ctx, &Actor::from(principal), &approval, change).await?;
     Ok((approval, token))
+}
+
+/// The moment of a request that may be made: its requester is not stopped, and has not left too many undecided.
+async fn admit(tx: &mut TenantTx, ctx: &AppContext, requested_by: &str) -> Result<DateTime<Utc>, ApiError> {
+    let most = ctx.config.approvals.max_pending_per_caller;
+    let standing = store::admit_request(tx, requested_by, most).await?;
+    if let Some(stop) = standing.stop {
+        return Err(stop.into());
+    }
+    if standing.pending >= i64::from(most) {
+        return Err(too_many_pending(most));
+    }
+    Ok(standing.at)
 }
 
 /// The request as it will be stored. Its times are the database's, which also decides when it expires.
@@ -63,7 +79,7 @@ async fn put_together(
     };
     let id = ctx.ids.next();
     let request_id = asked.request_id.clone().unwrap_or_else(|| ctx.ids.next().to_string());
-    let created_at = store::database_clock(tx).await?;
+    let created_at = admit(tx, ctx, &requested_by).await?;
     let expires_at = created_at + asked.ttl;
     let display_hash = display_hash(&Display {
         id,

@@ -66,7 +66,7 @@ pub(crate) async fn redeem_approval(
         Attempt::Done(answer) => return Ok(answer),
     };
 
-    let approval = store::lock(&mut work, id)
+    let approval = store::lock_to_redeem(&mut work, id)
         .await?
         .filter(|approval| approval.is_visible_to(&caller))
         .ok_or_else(ApiError::not_found)?;
@@ -74,7 +74,10 @@ pub(crate) async fn redeem_approval(
         return Err(ApiError::forbidden());
     }
     transitions::redeem(approval.state())?;
-    let nonce = store::action_nonce(&mut work, id).await?;
+    let (nonce, stop) = store::find_redemption(&mut work, &approval).await?;
+    if let Some(stop) = stop {
+        return Err(stop.into());
+    }
     if !is_approved_action(&caller, &approval, &call, &nonce)? {
         return Err(digest_mismatch());
     }

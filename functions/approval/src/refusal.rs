@@ -3,7 +3,7 @@
 use serde_json::json;
 use shared::http::{ApiError, ErrorCode};
 
-use crate::{approval::ApprovalState, eligibility::Ineligible, transitions::StateRefusal};
+use crate::{approval::ApprovalState, eligibility::Ineligible, stop::StopInForce, transitions::StateRefusal};
 
 impl From<StateRefusal> for ApiError {
     fn from(refusal: StateRefusal) -> Self {
@@ -49,6 +49,24 @@ impl From<Ineligible> for ApiError {
         }
         .with_details(json!({}))
     }
+}
+
+impl From<StopInForce> for ApiError {
+    fn from(stop: StopInForce) -> Self {
+        Self::new(ErrorCode::Stopped, stop.sentence())
+            .with_details(json!({ "scope": stop.scope, "reason": stop.reason }))
+    }
+}
+
+/// The caller has left as many requests undecided as it may. They may be decided, or expire, at any time.
+pub(crate) fn too_many_pending(most: u32) -> ApiError {
+    const RETRY_AFTER_SECONDS: u32 = 30;
+    ApiError::new(
+        ErrorCode::RateLimited,
+        format!("This caller has {most} requests pending, which is as many as it may"),
+    )
+    .with_details(json!({ "limit": most, "retry_after_seconds": RETRY_AFTER_SECONDS }))
+    .with_retry_after(RETRY_AFTER_SECONDS)
 }
 
 /// What the approver saw is not what would be approved.

@@ -1,13 +1,29 @@
 //! `GET /api/v1/users/{id}`: one person.
 
 use axum::extract::State;
+use serde::Serialize;
 use shared::{
     context::AppContext,
     http::{ApiError, Caller, Json, NoQuery, Path, ReadErrors, roles},
 };
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{store::users, user::User};
+use crate::{
+    delegation::Delegation,
+    store::{delegations, users},
+    user::User,
+};
+
+/// A person, and who decides in their place.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Person {
+    #[serde(flatten)]
+    user: User,
+    /// Begun or not; null when there is none, or it is over.
+    #[schema(required)]
+    delegation: Option<Delegation>,
+}
 
 /// Shows a person.
 ///
@@ -19,7 +35,7 @@ use crate::{store::users, user::User};
     operation_id = "get_user",
     tag = "tenant",
     params(("id" = Uuid, Path, description = "The person")),
-    responses((status = 200, body = User, description = "The person"), ReadErrors),
+    responses((status = 200, body = Person, description = "The person"), ReadErrors),
     security(("api_key" = [], "tenant_id" = []))
 )]
 #[tracing::instrument(name = "user.get", skip_all, fields(user.id = %id))]
@@ -28,9 +44,10 @@ pub(crate) async fn get_user(
     admin: Caller<{ roles::ADMIN }>,
     _: NoQuery,
     Path(id): Path<Uuid>,
-) -> Result<Json<User>, ApiError> {
+) -> Result<Json<Person>, ApiError> {
     let mut tx = ctx.db.begin(admin.scope()).await?;
     let user = users::find(&mut tx, id).await?.ok_or_else(ApiError::not_found)?;
+    let delegation = delegations::find(&mut tx, id).await?;
     tx.commit().await?;
-    Ok(Json(user))
+    Ok(Json(Person { user, delegation }))
 }

@@ -7,7 +7,10 @@ mod create_api_key;
 mod create_tenant;
 mod create_user;
 mod deactivate_user;
+mod delegation;
+mod end_delegation;
 mod events;
+mod get_delegation;
 mod get_description;
 mod get_docs;
 mod get_index;
@@ -24,6 +27,7 @@ mod patch;
 mod ping_task;
 mod revoke_api_key;
 mod rotate_api_key;
+mod set_delegation;
 mod settings;
 mod store;
 mod suspend_tenant;
@@ -57,6 +61,11 @@ pub fn routes() -> OpenApiRouter<AppContext> {
             deactivate_user::deactivate_user
         ))
         .routes(routes!(get_settings::get_settings, update_settings::update_settings))
+        .routes(routes!(
+            get_delegation::get_delegation,
+            set_delegation::set_delegation,
+            end_delegation::end_delegation
+        ))
         .routes(routes!(create_api_key::create_api_key, list_api_keys::list_api_keys))
         .routes(routes!(revoke_api_key::revoke_api_key))
         .routes(routes!(rotate_api_key::rotate_api_key))

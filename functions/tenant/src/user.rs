@@ -50,6 +50,11 @@ impl Replayable for User {
 }
 
 impl User {
+    /// Whether this person can decide on requests now.
+    pub(crate) fn may_decide(&self) -> bool {
+        self.role != PersonRole::Auditor && self.status == UserStatus::Active
+    }
+
     /// Whether this person can administer the tenant now.
     pub(crate) fn is_active_admin(&self) -> bool {
         self.role == PersonRole::Admin && self.status == UserStatus::Active

@@ -218,6 +218,8 @@ pub struct ApprovalsConfig {
     /// `APPROVAL_MAX_WAITERS`, default 20: how many requests of one tenant may wait at once; each
     /// holds a Lambda environment, so keep it well below how many there can be.
     pub max_waiters: u32,
+    /// `APPROVAL_MAX_PENDING_PER_CALLER`, default 1000: how many requests one caller may leave undecided.
+    pub max_pending_per_caller: u32,
 }
 
 impl ApprovalsConfig {
@@ -225,6 +227,7 @@ impl ApprovalsConfig {
         Self {
             token_ttl_seconds: reader.number("APPROVAL_TOKEN_TTL_SECONDS", 3_600, 60..=14 * DAY),
             max_waiters: reader.number("APPROVAL_MAX_WAITERS", 20, 0..=10_000),
+            max_pending_per_caller: reader.number("APPROVAL_MAX_PENDING_PER_CALLER", 1_000, 1..=100_000),
         }
     }
 }

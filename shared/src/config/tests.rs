@@ -55,7 +55,8 @@ fn nothing_set_gives_the_defaults() {
         config.approvals,
         ApprovalsConfig {
             token_ttl_seconds: 3_600,
-            max_waiters: 20
+            max_waiters: 20,
+            max_pending_per_caller: 1_000,
         }
     );
     assert_eq!(
@@ -96,6 +97,7 @@ fn every_section_is_read() {
         ("RATE_LIMIT_BURST", "8"),
         ("APPROVAL_TOKEN_TTL_SECONDS", "1209600"),
         ("APPROVAL_MAX_WAITERS", "0"),
+        ("APPROVAL_MAX_PENDING_PER_CALLER", "100000"),
         ("OUTBOX_TURN_MS", "500"),
         ("OUTBOX_SWEEP_SECONDS", "10"),
         ("OUTBOX_LEASE_SECONDS", "30"),
@@ -131,6 +133,7 @@ fn every_section_is_read() {
         approvals: ApprovalsConfig {
             token_ttl_seconds: 1_209_600,
             max_waiters: 0,
+            max_pending_per_caller: 100_000,
         },
         outbox: OutboxConfig {
             turn_ms: 500,

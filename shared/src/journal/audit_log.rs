@@ -88,8 +88,16 @@ pub enum ReplayError {
 /// # Errors
 /// The log did not take it; then the change must not be committed either.
 pub async fn record_in_tx(tx: &mut TenantTx, ctx: &AppContext, event: NewAuditEvent) -> Result<(), ApiError> {
+    record_all_in_tx(tx, ctx, &[event]).await
+}
+
+/// Records many things that a function did, as [`record_in_tx`] records one.
+///
+/// # Errors
+/// As [`record_in_tx`].
+pub async fn record_all_in_tx(tx: &mut TenantTx, ctx: &AppContext, events: &[NewAuditEvent]) -> Result<(), ApiError> {
     let tenant_id = tx.tenant_id();
-    match append(tx, ctx, tenant_id, &[event]).await {
+    match append(tx, ctx, tenant_id, events).await {
         Ok(_) => Ok(()),
         Err(AppendError::Database(error)) => Err(error.into()),
         // The product's request ids are fresh and its entries bounded, so neither is the caller's mistake.

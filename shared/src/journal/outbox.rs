@@ -53,3 +53,41 @@ pub async fn enqueue(
     .await?;
     Ok(id)
 }
+
+/// Writes any number of events in one statement, as [`enqueue`] writes one.
+///
+/// # Errors
+/// As [`enqueue`].
+pub async fn enqueue_all(
+    conn: &mut Connection,
+    ctx: &AppContext,
+    tenant_id: Uuid,
+    events: &[NewOutboxEvent],
+) -> Result<(), sqlx::Error> {
+    let column = |text: fn(&NewOutboxEvent) -> &'static str| -> Vec<String> {
+        events.iter().map(|event| text(event).to_owned()).collect()
+    };
+    let ids: Vec<Uuid> = events.iter().map(|_| ctx.ids.next()).collect();
+    let aggregate_ids: Vec<Uuid> = events.iter().map(|event| event.aggregate_id).collect();
+    let versions: Vec<i32> = events.iter().map(|event| event.aggregate_version).collect();
+    let payloads: Vec<serde_json::Value> = events.iter().map(|event| event.payload.clone()).collect();
+    sqlx::query!(
+        r#"
+        INSERT INTO outbox (
+            tenant_id, id, aggregate_type, aggregate_id, aggregate_version, event_type, payload, created_at
+        )
+        SELECT $1, e.*, date_trunc('milliseconds', clock_timestamp())
+        FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::integer[], $6::text[], $7::jsonb[]) AS e
+        "#,
+        tenant_id,
+        &ids,
+        &column(|event| event.aggregate_type),
+        &aggregate_ids,
+        &versions,
+        &column(|event| event.event_type),
+        &payloads,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

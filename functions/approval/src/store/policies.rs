@@ -1,5 +1,6 @@
 //! The versions of a tenant's policies, which are only ever added to.
 
+use chrono::{DateTime, Utc};
 use shared::data::TenantTx;
 use uuid::Uuid;
 
@@ -74,6 +75,16 @@ pub(crate) async fn lock_policies(tx: &mut TenantTx) -> Result<(), sqlx::Error> 
         .fetch_optional(&mut **tx)
         .await?;
     Ok(())
+}
+
+/// The database's clock now (not at the transaction's start), to the millisecond.
+///
+/// # Errors
+/// Postgres does not answer.
+pub(crate) async fn database_clock(tx: &mut TenantTx) -> Result<DateTime<Utc>, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT date_trunc('milliseconds', clock_timestamp()) AS "now!""#)
+        .fetch_one(&mut **tx)
+        .await
 }
 
 /// Stores a version, which is in force from the commit on.

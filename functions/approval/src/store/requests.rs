@@ -6,17 +6,10 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::row::select_approvals;
-use crate::approval::{Approval, ApprovalState, ToolCall};
-
-/// The database's clock now (not at the transaction's start), to the millisecond.
-///
-/// # Errors
-/// Postgres does not answer.
-pub(crate) async fn database_clock(tx: &mut TenantTx) -> Result<DateTime<Utc>, sqlx::Error> {
-    sqlx::query_scalar!(r#"SELECT date_trunc('milliseconds', clock_timestamp()) AS "now!""#)
-        .fetch_one(&mut **tx)
-        .await
-}
+use crate::{
+    approval::{Approval, ApprovalState, ToolCall},
+    stop::StopInForce,
+};
 
 /// Stores a new request.
 ///
@@ -112,18 +105,55 @@ pub(crate) async fn lock(tx: &mut TenantTx, id: Uuid) -> Result<Option<Approval>
     }
 }
 
-/// What the request's action digest was salted with.
+/// As [`lock`], and no stop comes into force until the transaction ends. The lock against stops is had first: rows are
+/// locked when what they are joined with is known.
 ///
 /// # Errors
 /// Postgres does not answer.
-pub(crate) async fn action_nonce(tx: &mut TenantTx, id: Uuid) -> Result<Vec<u8>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "SELECT action_nonce FROM approval_requests WHERE tenant_id = $1 AND id = $2",
-        tx.tenant_id(),
+pub(crate) async fn lock_to_redeem(tx: &mut TenantTx, id: Uuid) -> Result<Option<Approval>, sqlx::Error> {
+    let tenant_id = tx.tenant_id();
+    let locked = sqlx::query_scalar!(
+        "WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(stops_lock($1)))
+         SELECT r.id FROM held, approval_requests r WHERE r.tenant_id = $1 AND r.id = $2 FOR NO KEY UPDATE OF r",
+        tenant_id,
         id,
     )
+    .fetch_optional(&mut **tx)
+    .await?;
+    match locked {
+        Some(id) => find(tx, id).await,
+        None => Ok(None),
+    }
+}
+
+/// What a request that is [locked to be redeemed](lock_to_redeem) needs beside its row: what its action digest was salted
+/// with, and the stop in force for its requester.
+///
+/// # Errors
+/// Postgres does not answer.
+pub(crate) async fn find_redemption(
+    tx: &mut TenantTx,
+    approval: &Approval,
+) -> Result<(Vec<u8>, Option<StopInForce>), sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT r.action_nonce, s.reason AS "reason?", s.caller_id AS "caller_id?"
+           FROM approval_requests r
+           LEFT JOIN LATERAL (
+               SELECT s.reason, s.caller_id FROM stops s
+               WHERE s.tenant_id = $1 AND s.lifted_at IS NULL
+                 AND (s.caller_id IS NULL OR 'agent:' || s.caller_id = r.requested_by)
+               ORDER BY s.id
+               LIMIT 1) s ON true
+           WHERE r.tenant_id = $1 AND r.id = $2"#,
+        tx.tenant_id(),
+        approval.id,
+    )
     .fetch_one(&mut **tx)
-    .await
+    .await?;
+    let stop = row
+        .reason
+        .map(|reason| StopInForce::of(row.caller_id.as_deref(), reason));
+    Ok((row.action_nonce, stop))
 }
 
 /// Moves a locked request on (or only its version, when `to` is where it stands) and returns it with its votes. `None`:

@@ -1,32 +1,25 @@
 //! Votes.
 
-use chrono::{DateTime, Utc};
 use shared::data::TenantTx;
 use uuid::Uuid;
 
-use crate::approval::Decision;
+use crate::approval::Vote;
 
 /// Stores a person's first vote.
 ///
 /// # Errors
 /// Postgres does not answer.
-pub(crate) async fn insert_vote(
-    tx: &mut TenantTx,
-    approval_id: Uuid,
-    approver: &str,
-    decision: Decision,
-    note: Option<&str>,
-    at: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
+pub(crate) async fn insert_vote(tx: &mut TenantTx, approval_id: Uuid, vote: &Vote) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "INSERT INTO approval_votes (tenant_id, approval_id, approver, decision, note, voted_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO approval_votes (tenant_id, approval_id, approver, on_behalf_of, decision, note, voted_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         tx.tenant_id(),
         approval_id,
-        approver,
-        decision.as_str(),
-        note,
-        at,
+        vote.by,
+        vote.on_behalf_of,
+        vote.decision.as_str(),
+        vote.note,
+        vote.at,
     )
     .execute(&mut **tx)
     .await?;
@@ -37,23 +30,17 @@ pub(crate) async fn insert_vote(
 ///
 /// # Errors
 /// Postgres does not answer.
-pub(crate) async fn replace_vote(
-    tx: &mut TenantTx,
-    approval_id: Uuid,
-    approver: &str,
-    decision: Decision,
-    note: Option<&str>,
-    at: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
+pub(crate) async fn replace_vote(tx: &mut TenantTx, approval_id: Uuid, vote: &Vote) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "UPDATE approval_votes SET decision = $4, note = $5, voted_at = $6
+        "UPDATE approval_votes SET on_behalf_of = $4, decision = $5, note = $6, voted_at = $7
          WHERE tenant_id = $1 AND approval_id = $2 AND approver = $3",
         tx.tenant_id(),
         approval_id,
-        approver,
-        decision.as_str(),
-        note,
-        at,
+        vote.by,
+        vote.on_behalf_of,
+        vote.decision.as_str(),
+        vote.note,
+        vote.at,
     )
     .execute(&mut **tx)
     .await?;

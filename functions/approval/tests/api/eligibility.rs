@@ -1,6 +1,6 @@
 //! Who may decide: at the decision, and in `decidable_by=me`, which must say the same.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
 use shared::testing::{TestKey, TestTenant, poll_until};
@@ -101,6 +101,89 @@ async fn the_list_and_the_decision_agree_for_everybody_on_everything() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn they_agree_where_people_stand_in_for_each_other_too() {
+    let scene = Scene::start().await;
+    let mut people = Vec::new();
+    for groups in [
+        &["ops"][..],
+        &["finance"],
+        &["ops", "finance"],
+        &["legal"],
+        &[],
+        &["ops"],
+    ] {
+        people.push(scene.person("approver", groups).await);
+    }
+    let owned = TestKey::of_agent(&scene.stack, scene.tenant.id, "owned", people[0].user_id).await;
+    let requester = TestKey::of_user(&scene.stack, scene.tenant.id, "admin", &["legal"]).await;
+    let _ = people[5].another(&scene.stack, "approver", &requester.principal).await;
+    people.push(requester.clone());
+    let mut requests = Vec::new();
+    for key in [&scene.tenant.agent, &owned, &requester] {
+        for groups in [
+            json!([]),
+            json!(["ops"]),
+            json!(["finance"]),
+            json!(["legal", "finance"]),
+        ] {
+            let body = request_with(json!({ "approver_groups": groups, "required_approvals": 1 }));
+            let asked = scene.client.post(key, "/api/v1/approvals", body).await.expect(201);
+            // More than anybody will give, so that they stay open.
+            scene.force(id(&asked), "required_approvals = 100").await;
+            requests.push(asked);
+        }
+    }
+    let now = ["-1 hour", "1 hour"];
+    let mut said: BTreeMap<(bool, String), usize> = BTreeMap::new();
+    // Who delegates to whom, by place; and who then votes where they may.
+    for (round, (delegations, voter)) in [
+        (&[(0, 1), (1, 2), (2, 3)][..], 3),
+        (&[(0, 4), (1, 4), (2, 4), (5, 4)], 4),
+        (&[(6, 3), (3, 0), (4, 6), (5, 1)], 1),
+        (&[(0, 3), (3, 4), (2, 6), (1, 5)], 0),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        sqlx::query("DELETE FROM delegations")
+            .execute(&scene.owner)
+            .await
+            .expect("none");
+        for (from, to) in delegations {
+            scene.delegate(&people[*from], &people[*to], now).await;
+        }
+        for (place, person) in people.iter().enumerate() {
+            for request in &requests {
+                let (listed, code) = verdicts(&scene, person, id(request)).await;
+                let voted = scene.get(person, id(request)).await["decisions"]
+                    .as_array()
+                    .expect("votes")
+                    .iter()
+                    .any(|vote| vote["by"] == person.principal);
+                let eligible = code == "STALE_VIEW";
+                assert_eq!(
+                    listed,
+                    eligible && !voted,
+                    "round {round}, person {place}: told {code}, of {request}"
+                );
+                *said.entry((listed, code)).or_default() += 1;
+            }
+        }
+        for request in &requests {
+            let answer = scene.approve(&people[voter], id(request)).await;
+            assert!([200, 403].contains(&answer.status), "{}", answer.text());
+        }
+    }
+    println!("listed or not, and told: {said:?}");
+    assert!(said.len() >= 3, "{said:?}");
+    let in_place: i64 = sqlx::query_scalar("SELECT count(*) FROM approval_votes WHERE on_behalf_of IS NOT NULL")
+        .fetch_one(&scene.owner)
+        .await
+        .expect("counted");
+    assert!(in_place > 0, "some voted in another's place");
 }
 
 #[tokio::test]

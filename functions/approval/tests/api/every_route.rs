@@ -11,7 +11,7 @@ use crate::scene::{Scene, call, request};
 const UNKNOWN_ID: &str = "01930000-0000-7000-8000-000000000000";
 
 /// Every route: method, path, the roles it is for, and whether it takes a body.
-const ROUTES: [(&str, &str, &[&str], bool); 16] = [
+const ROUTES: [(&str, &str, &[&str], bool); 19] = [
     ("POST", "/api/v1/approvals", &["agent", "admin"], true),
     ("POST", "/api/v1/approvals/check", &["agent", "admin"], true),
     (
@@ -31,6 +31,9 @@ const ROUTES: [(&str, &str, &[&str], bool); 16] = [
     ("POST", "/api/v1/approvals/{id}/cancel", &["agent", "admin"], true),
     ("POST", "/api/v1/approvals/{id}/redeem", &["agent", "admin"], true),
     ("POST", "/api/v1/approvals/{id}/revoke", &["admin", "approver"], true),
+    ("POST", "/api/v1/stops", &["admin"], true),
+    ("GET", "/api/v1/stops", &["admin"], false),
+    ("DELETE", "/api/v1/stops/{id}", &["admin"], false),
     ("POST", "/api/v1/tool-calls", &["agent"], true),
     ("GET", "/api/v1/policies", &["admin"], false),
     ("PUT", "/api/v1/policies", &["admin"], true),
@@ -53,7 +56,7 @@ fn body(path: &str) -> Value {
         Some("approvals") => request(),
         Some("check") => json!({ "token": format!("cst_{}", "A".repeat(43)) }),
         Some("redeem" | "tool-calls") => json!({ "tool_call": call() }),
-        Some("revoke") => json!({ "reason": "x" }),
+        Some("revoke" | "stops") => json!({ "reason": "x" }),
         Some("policies") => json!({ "cedar": "" }),
         Some("decide-batch") => {
             json!({ "decisions": [{ "id": UNKNOWN_ID, "decision": "APPROVE", "display_hash": "" }] })
@@ -72,7 +75,12 @@ async fn this_is_every_route_there_is() {
     let (_, description) = app(scene.stack.ctx.clone(), approval::routes());
     let mut described = Vec::new();
     for (path, item) in &description.paths.paths {
-        for (method, operation) in [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put)] {
+        for (method, operation) in [
+            ("GET", &item.get),
+            ("POST", &item.post),
+            ("PUT", &item.put),
+            ("DELETE", &item.delete),
+        ] {
             described.extend(operation.as_ref().map(|_| (method, path.as_str())));
         }
     }
@@ -225,8 +233,11 @@ async fn ids_that_name_nothing_here_are_404_and_malformed_ones_400() {
 async fn other_methods_are_405_and_other_paths_404() {
     let scene = Scene::start().await;
     for (_, path, ..) in ROUTES {
-        let others = ["PUT", "PATCH", "DELETE"].into_iter();
-        for method in others.filter(|method| !ROUTES.iter().any(|route| (route.0, route.1) == (*method, path))) {
+        let is_route = |method: &str| ROUTES.iter().any(|route| (route.0, route.1) == (method, path));
+        for method in ["PUT", "PATCH", "DELETE"]
+            .into_iter()
+            .filter(|method| !is_route(method))
+        {
             plain(&scene, method, path)
                 .key(&scene.tenant.admin)
                 .send()

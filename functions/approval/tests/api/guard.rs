@@ -104,3 +104,28 @@ async fn what_has_ended_stays_as_it_ended() {
         assert_eq!(scene.get(&scene.tenant.agent, &id).await["status"], json!(state));
     }
 }
+
+#[tokio::test]
+async fn an_authority_is_used_once() {
+    let scene = Scene::start().await;
+    let (id, _) = scene.request_in("PENDING").await;
+    let vote = |approver: &str, on_behalf_of: &str| {
+        format!(
+            "INSERT INTO approval_votes (tenant_id, approval_id, approver, on_behalf_of, decision, voted_at)
+             VALUES ('{}', '{id}', '{approver}', {on_behalf_of}, 'APPROVE', now());",
+            scene.tenant.id
+        )
+    };
+    for (first, second, expected) in [
+        (vote("user:x", "NULL"), vote("user:y", "NULL"), None),
+        (vote("user:x", "NULL"), vote("user:y", "'user:z'"), None),
+        (vote("user:x", "NULL"), vote("user:y", "'user:x'"), Some("23505")),
+        (vote("user:y", "'user:x'"), vote("user:x", "NULL"), Some("23505")),
+        (vote("user:y", "'user:x'"), vote("user:z", "'user:x'"), Some("23505")),
+        (vote("user:y", "'user:x'"), vote("user:y", "NULL"), Some("23505")),
+        (vote("user:y", "NULL"), vote("user:x", "'user:x'"), Some("23514")),
+    ] {
+        let both = first + &second;
+        assert_eq!(refusal(&scene, &both).await.as_deref(), expected, "{both}");
+    }
+}

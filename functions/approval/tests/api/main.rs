@@ -7,19 +7,24 @@
 
 mod approve_request;
 mod cancel_request;
+mod cap;
 mod check_approval;
 mod create_approval;
 mod create_decision_link;
+mod create_stop;
 mod decide_batch;
 mod decide_by_link;
 mod decision_page;
+mod delegation;
 mod deny_request;
 mod eligibility;
 mod evaluate_tool_call;
 mod every_route;
 mod get_approval;
 mod guard;
+mod lift_stop;
 mod list_approvals;
+mod list_stops;
 mod magic_links;
 mod policies;
 mod races;

@@ -1,8 +1,10 @@
 //! People who press at the same moment, in two processes; and what must hold while they wait for each other.
 
 mod crowd;
+mod delegation;
 mod history;
 mod pairs;
+mod stops;
 
 use futures_util::future::join_all;
 use serde_json::json;

@@ -163,6 +163,41 @@ impl Scene {
         (id, asked["token"].as_str().expect("a token").to_owned())
     }
 
+    /// An admin stops an agent, or everybody.
+    pub(crate) async fn stop(&self, caller_id: Option<&str>) -> Value {
+        let mut body = json!({ "reason": "it went wild" });
+        if let Some(caller_id) = caller_id {
+            body["caller_id"] = json!(caller_id);
+        }
+        self.client
+            .post(&self.tenant.admin, "/api/v1/stops", body)
+            .await
+            .expect(201)
+    }
+
+    /// A person's delegation to another from `from` to `until`, each an interval from now, in the place of any before.
+    pub(crate) async fn delegate(&self, from: &TestKey, to: &TestKey, [begins, ends]: [&str; 2]) {
+        sqlx::query(
+            "INSERT INTO delegations (tenant_id, user_id, delegate_to, from_at, until_at, created_at)
+             VALUES ($1, $2, $3, now() + $4::interval, now() + $5::interval, now())
+             ON CONFLICT (tenant_id, user_id) DO UPDATE
+             SET delegate_to = excluded.delegate_to, from_at = excluded.from_at, until_at = excluded.until_at",
+        )
+        .bind(self.tenant.id)
+        .bind(from.user_id)
+        .bind(to.user_id)
+        .bind(begins)
+        .bind(ends)
+        .execute(&self.owner)
+        .await
+        .expect("delegated");
+    }
+
+    /// A person with this role in these groups.
+    pub(crate) async fn person(&self, role: &str, groups: &[&str]) -> TestKey {
+        TestKey::of_user(&self.stack, self.tenant.id, role, groups).await
+    }
+
     /// Puts the deadline into the past, as time would.
     pub(crate) async fn expire(&self, id: &str) {
         self.force(

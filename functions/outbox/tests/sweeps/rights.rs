@@ -19,6 +19,7 @@ async fn the_role_reaches_no_further_than_its_work() {
         "tenants",
         "user_settings",
         "delegations",
+        "stops",
         "memberships",
         "billing_history",
     ]

@@ -3,6 +3,7 @@
 //! Every query of a tenant table names the tenant, although row-level security would stop it anyway.
 
 pub(crate) mod api_keys;
+pub(crate) mod delegations;
 pub(crate) mod settings;
 pub(crate) mod tasks;
 pub(crate) mod tenants;

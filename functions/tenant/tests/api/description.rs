@@ -59,7 +59,7 @@ async fn every_operation_is_described_whole() {
             assert!(operation["responses"]["503"].is_object(), "{method} {path}");
         }
     }
-    assert_eq!(operations, 22);
+    assert_eq!(operations, 25);
     let fields = &description["components"]["schemas"]["NewUser"];
     assert_eq!(
         fields["required"],

@@ -9,6 +9,7 @@ mod bootstrap_tenant;
 mod create_api_key;
 mod create_tenant;
 mod create_user;
+mod delegation;
 mod description;
 mod get_index;
 mod get_task;

@@ -13,11 +13,15 @@ use crate::stage::Stage;
 type Route = (&'static str, &'static str, Option<Value>, &'static [&'static str]);
 
 const ADMIN: &[&str] = &["admin"];
+const DECIDERS: &[&str] = &["admin", "approver"];
 const PEOPLE: &[&str] = &["admin", "approver", "auditor"];
 const ANY: &[&str] = &["admin", "approver", "auditor", "agent"];
 
 fn tenant_routes() -> Vec<Route> {
     let user = json!({"email": "new@example.com", "name": "New", "role": "auditor"});
+    let delegation = json!({
+        "delegate_to": Uuid::nil(), "from": "2026-11-20T08:00:00.000Z", "until": "2026-11-21T08:00:00.000Z",
+    });
     vec![
         ("GET", "/api/v1", None, ANY),
         ("POST", "/api/v1/users", Some(user), ADMIN),
@@ -27,6 +31,9 @@ fn tenant_routes() -> Vec<Route> {
         ("DELETE", "/api/v1/users/{id}", None, ADMIN),
         ("GET", "/api/v1/users/me/settings", None, PEOPLE),
         ("PATCH", "/api/v1/users/me/settings", Some(json!({})), PEOPLE),
+        ("GET", "/api/v1/users/me/delegation", None, DECIDERS),
+        ("PUT", "/api/v1/users/me/delegation", Some(delegation), DECIDERS),
+        ("DELETE", "/api/v1/users/me/delegation", None, DECIDERS),
         (
             "POST",
             "/api/v1/api-keys",

@@ -46,8 +46,8 @@ WITH tables AS (
     FROM tables
     WHERE oid IN (
         to_regclass('public.tenants'), to_regclass('public.users'), to_regclass('public.delegations'),
-        to_regclass('public.approval_requests'), to_regclass('public.approval_votes'), to_regclass('public.audit_events'),
-        to_regclass('public.policies'))
+        to_regclass('public.approval_requests'), to_regclass('public.approval_votes'), to_regclass('public.stops'),
+        to_regclass('public.audit_events'), to_regclass('public.policies'))
     UNION ALL
     SELECT t.oid, a.policy, a.role, a.command, a.using_text, a.check_text
     FROM across_tenants a JOIN tables t ON t.oid = to_regclass('public.' || a.relation)

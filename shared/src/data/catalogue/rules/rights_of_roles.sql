@@ -24,11 +24,14 @@ WITH relations (relation, role, privileges, columns) AS (VALUES
     ('approval_requests', 'countersign_sweeper', 'SELECT', NULL),
     ('approval_requests', 'countersign_sweeper', 'UPDATE', 'status version decided_at'),
     ('approval_votes', 'countersign_app', 'SELECT INSERT', NULL),
-    ('approval_votes', 'countersign_app', 'UPDATE', 'decision note voted_at'),
+    ('approval_votes', 'countersign_app', 'UPDATE', 'decision on_behalf_of note voted_at'),
     ('approval_votes', 'countersign_auditor', 'SELECT', NULL),
     ('approval_votes', 'countersign_sweeper', 'SELECT', NULL),
     ('decision_links', 'countersign_app', 'SELECT INSERT', NULL),
     ('decision_links', 'countersign_app', 'UPDATE', 'secret_digest created_at expires_at used_at'),
+    ('stops', 'countersign_app', 'SELECT INSERT', NULL),
+    ('stops', 'countersign_app', 'UPDATE', 'lifted_at lifted_by'),
+    ('stops', 'countersign_auditor', 'SELECT', NULL),
     ('audit_events', 'countersign_app', 'SELECT INSERT', NULL),
     ('audit_events', 'countersign_auditor', 'SELECT', NULL),
     ('audit_events', 'countersign_sweeper', 'SELECT INSERT', NULL),
@@ -54,7 +57,9 @@ WITH relations (relation, role, privileges, columns) AS (VALUES
 ), routines (signature, roles) AS (VALUES
     ('settle_approval(uuid, uuid, text, text, timestamptz)', 'countersign_app countersign_sweeper'),
     ('uuid7_floor(timestamptz)', 'countersign_app countersign_sweeper countersign_auditor'),
-    ('default_policies()', 'countersign_app')
+    ('default_policies()', 'countersign_app'),
+    ('stops_lock(uuid)', 'countersign_app'),
+    ('admit_request(uuid, text, integer, integer)', 'countersign_app')
 ), schemas (schema, roles, privileges) AS (VALUES
     ('public', 'countersign_owner', 'USAGE CREATE'),
     ('public', 'countersign_lookup countersign_app countersign_sweeper countersign_auditor', 'USAGE'),

@@ -1,0 +1,10 @@
+SET LOCAL ROLE countersign_owner;
+REVOKE UPDATE (on_behalf_of) ON approval_votes FROM countersign_app;
+DROP INDEX delegations_to_a_user;
+DROP INDEX authority_is_used_once;
+ALTER TABLE approval_votes DROP CONSTRAINT vote_is_on_behalf_of_somebody_else;
+DROP FUNCTION admit_request(uuid, text, integer, integer);
+DROP FUNCTION stops_lock(uuid);
+DROP INDEX approvals_pending;
+DROP TABLE stops;
+RESET ROLE;
