@@ -15,7 +15,8 @@ use uuid::Uuid;
 use crate::{
     approval::Approval,
     events::{self, Actor, StopChange},
-    fast_path, intake,
+    fast_path,
+    intake::{self, Reason},
     stop::Stop,
     store,
 };
@@ -31,11 +32,7 @@ pub(crate) struct NewStop {
     #[schema(min_length = 1, max_length = 200, pattern = "^[!-~]+$")]
     caller_id: Option<String>,
     /// For whoever is stopped, and the record.
-    #[schema(
-        min_length = 1,
-        max_length = 2000,
-        pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
-    )]
+    #[schema(value_type = Reason, inline)]
     reason: String,
 }
 

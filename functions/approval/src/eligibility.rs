@@ -153,14 +153,11 @@ fn principal(user_id: Uuid) -> String {
 }
 
 #[cfg(test)]
+mod worlds;
+
+#[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
-    use chrono::DateTime;
-    use proptest::prelude::*;
-
     use super::*;
-    use crate::approval::Decision;
 
     fn approver(id: u128, groups: &[&str], minted_by: &[&str]) -> Approver {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
@@ -247,159 +244,6 @@ mod tests {
             tied.tied_to.push(Uuid::from_u128(other));
             assert_eq!(electorate.admit(&tied), Err(Ineligible::NotEligible));
             assert_eq!(electorate.reachable(&[tied]), 0);
-        }
-    }
-
-    /// A small tenant, and a request in it.
-    #[derive(Debug, Clone)]
-    struct World {
-        /// For each person: in `ops`, in `finance`, whom they delegate to, whether the requester minted a key of theirs.
-        people: Vec<(bool, bool, Option<usize>, bool)>,
-        /// An agent's when absent.
-        requester: Option<usize>,
-        owner: Option<usize>,
-        /// Whether `ops`, and whether `finance`, may decide.
-        groups: (bool, bool),
-    }
-
-    const PEOPLE: usize = 5;
-
-    fn worlds() -> impl Strategy<Value = World> {
-        let other = proptest::option::of(0..PEOPLE);
-        let person = (
-            any::<bool>(),
-            any::<bool>(),
-            other.clone(),
-            proptest::bool::weighted(0.1),
-        );
-        (
-            proptest::collection::vec(person, PEOPLE),
-            other.clone(),
-            other,
-            (any::<bool>(), any::<bool>()),
-        )
-            .prop_map(|(mut people, requester, owner, groups)| {
-                for (at, person) in people.iter_mut().enumerate() {
-                    person.2 = person.2.filter(|delegate| *delegate != at);
-                }
-                World {
-                    people,
-                    requester,
-                    owner,
-                    groups,
-                }
-            })
-    }
-
-    fn user(at: usize) -> Uuid {
-        Uuid::from_u128(1 + at as u128)
-    }
-
-    impl World {
-        fn requested_by(&self) -> String {
-            self.requester
-                .map_or_else(|| "agent:a".to_owned(), |at| principal(user(at)))
-        }
-
-        fn groups(&self) -> Vec<String> {
-            let named = [(self.groups.0, "ops"), (self.groups.1, "finance")];
-            named
-                .iter()
-                .filter(|(is_in, _)| *is_in)
-                .map(|(_, name)| (*name).to_owned())
-                .collect()
-        }
-
-        /// What the store would read of this person.
-        fn approver(&self, at: usize) -> Approver {
-            let (ops, finance, delegate, minted) = self.people[at];
-            let named = [(ops, "ops"), (finance, "finance")];
-            let delegators = (0..PEOPLE).filter(|other| self.people[*other].2 == Some(at));
-            Approver {
-                user_id: user(at),
-                groups: named
-                    .iter()
-                    .filter(|(is_in, _)| *is_in)
-                    .map(|(_, name)| (*name).to_owned())
-                    .collect(),
-                minted_by: minted.then(|| self.requested_by()).into_iter().collect(),
-                tied_to: delegate.into_iter().chain(delegators).map(user).collect(),
-            }
-        }
-
-        fn candidate(&self, at: usize) -> Candidate {
-            let delegators = (0..PEOPLE).rev().filter(|other| self.people[*other].2 == Some(at));
-            Candidate {
-                person: self.approver(at),
-                delegators: delegators.map(|other| self.approver(other)).collect(),
-            }
-        }
-
-        fn is_party(&self, at: usize) -> bool {
-            [self.requester, self.owner].contains(&Some(at))
-        }
-
-        /// The rule as the contract says it, person by person.
-        fn is_barred(&self, at: usize) -> bool {
-            let tied = |other: usize| self.people[at].2 == Some(other) || self.people[other].2 == Some(at);
-            self.is_party(at) || self.people[at].3 || (0..PEOPLE).any(|other| self.is_party(other) && tied(other))
-        }
-
-        fn is_included(&self, at: usize) -> bool {
-            let (ops, finance) = self.groups;
-            (!ops && !finance) || (ops && self.people[at].0) || (finance && self.people[at].1)
-        }
-
-        /// Whether `at` may vote on the authority of `of` after these votes, each a voter and an authority.
-        fn is_legal(&self, at: usize, of: usize, votes: &[(usize, usize)]) -> bool {
-            let stands_in = at == of || (self.people[of].2 == Some(at) && !self.is_included(at));
-            let is_free = votes.iter().all(|(by, on)| *by == at || (*by != of && *on != of));
-            stands_in && is_free && self.is_included(of) && !self.is_barred(of) && !self.is_barred(at)
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4096))]
-
-        #[test]
-        fn votes_are_cast_as_the_rules_say_and_no_authority_counts_twice(
-            world in worlds(),
-            turns in proptest::collection::vec(0..PEOPLE, 0..10),
-        ) {
-            let (requested_by, groups) = (world.requested_by(), world.groups());
-            let electorate = Electorate {
-                requested_by: &requested_by,
-                owner_user_id: world.owner.map(user),
-                approver_groups: &groups,
-            };
-            let everybody: Vec<Approver> = (0..PEOPLE).map(|at| world.approver(at)).collect();
-            let (mut votes, mut cast): (Vec<Vote>, Vec<(usize, usize)>) = (Vec::new(), Vec::new());
-            for at in turns {
-                let legal: Vec<usize> = (0..PEOPLE).filter(|of| world.is_legal(at, *of, &cast)).collect();
-                let verdict = electorate.authorise(&world.candidate(at), &votes);
-                let before = cast.iter().find(|(by, _)| *by == at).map(|(_, of)| *of);
-                let expected = match before.filter(|of| legal.contains(of)).or(legal.first().copied()) {
-                    Some(of) if of == at => Ok(Authority::Own),
-                    Some(of) => Ok(Authority::Of(user(of))),
-                    None if world.is_party(at) => Err(Ineligible::SelfApproval),
-                    None => Err(Ineligible::NotEligible),
-                };
-                prop_assert_eq!(verdict, expected, "{} of {:?} after {:?}", at, world, cast);
-                if let (Ok(authority), None) = (verdict, before) {
-                    let of = legal[0];
-                    cast.push((at, of));
-                    votes.push(Vote {
-                        by: principal(user(at)),
-                        on_behalf_of: authority.on_behalf_of(),
-                        decision: Decision::Approve,
-                        note: None,
-                        at: DateTime::UNIX_EPOCH,
-                    });
-                }
-            }
-            let authorities: BTreeSet<usize> = cast.iter().map(|(_, of)| *of).collect();
-            prop_assert_eq!(authorities.len(), cast.len());
-            prop_assert!(cast.len() <= electorate.reachable(&everybody));
         }
     }
 }

@@ -13,7 +13,9 @@ use uuid::Uuid;
 use crate::{
     approval::{Approval, ApprovalState, Decision},
     events::{self, Actor, Change},
-    fast_path, intake, store,
+    fast_path,
+    intake::{self, Reason},
+    store,
     transitions::{self, StateRefusal, Withdrawal},
     view::ApprovalStatus,
 };
@@ -24,11 +26,7 @@ use crate::{
 #[schema(as = ApprovalRevocation)]
 pub(crate) struct NewRevocation {
     /// For the requester and the record.
-    #[schema(
-        min_length = 1,
-        max_length = 2000,
-        pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
-    )]
+    #[schema(value_type = Reason, inline)]
     reason: String,
 }
 

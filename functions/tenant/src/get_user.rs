@@ -20,8 +20,9 @@ use crate::{
 pub(crate) struct Person {
     #[serde(flatten)]
     user: User,
-    /// Begun or not; null when there is none, or it is over.
-    #[schema(required)]
+    /// Begun or not; absent when there is none, or it is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     delegation: Option<Delegation>,
 }
 
