@@ -163,7 +163,7 @@ impl Scene {
                     json!({ "id": self.shown["id"], "decision": "DENY", "display_hash": self.shown["display_hash"] });
                 (None, &tenant.approver, json!({ "decisions": [decision] }))
             }
-            ("GET", "/decide/{id}") => (Some(readable), &tenant.approver, json!({})),
+            ("GET", "/decide/{id}") => (Some(readable), &tenant.admin, json!({})),
             ("POST", "/decide/{id}/view") => {
                 let (status, secret) = &self.linked;
                 (Some(id(status)), &tenant.approver, json!({ "secret": secret }))

@@ -122,12 +122,46 @@ def once():
     print("eight twins through separate processes: made once, answered alike")
 
 
+def links():
+    """The decision page as a browser gets it, and one link presented by eight at once, through separate processes."""
+    body = {"tool_call": {"tool": "deploy", "arguments": {}}, "reason": "by link", "required_approvals": 2}
+    _, _, made = ask("POST", "/api/v1/approvals", key="ACME_AGENT_KEY", body=body)
+    asked = json.loads(made)
+    page = f"/decide/{asked['id']}"
+    status, _, made = ask("POST", f"/api/v1/approvals/{asked['id']}/links", key="ACME_APPROVER_KEY", body={})
+    assert status == 201, made
+    url, secret = json.loads(made)["url"].split("#")
+    assert url == f"{URL.scheme}://{URL.netloc}{page}", url
+    status, headers, html = ask("GET", page)
+    assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8"), (status, headers)
+    assert "sha256-" in headers["content-security-policy"] and headers["referrer-policy"] == "no-referrer", headers
+    assert ask("GET", "/decide/01930000-0000-7000-8000-000000000000")[2] == html
+    status, _, body = ask("HEAD", page)
+    assert (status, body) == (200, b""), (status, body)
+    for method, path in (("PUT", page), ("DELETE", page), ("GET", f"{page}/view")):
+        expect_error(ask(method, path), 405, "METHOD_NOT_ALLOWED")
+    own = {"origin": f"{URL.scheme}://{URL.netloc}"}
+    decision = {"secret": secret, "decision": "APPROVE", "display_hash": asked["display_hash"]}
+    expect_error(ask("POST", page, body=decision, headers={"origin": "http://evil.example"}), 403, "FORBIDDEN")
+    status, _, body = ask("POST", f"{page}/view", body={"secret": secret}, headers=own)
+    assert (status, json.loads(body)["version"]) == (200, 1), body
+    with concurrent.futures.ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(lambda _: ask("POST", page, body=decision, headers=own), range(8)))
+    taken = [json.loads(body) for status, _, body in answers if status == 200]
+    assert [status["approvals"] for status in taken] == [1], answers
+    for answer in answers:
+        if answer[0] != 200:
+            expect_error(answer, 404, "NOT_FOUND")
+    print("the decision page decides nothing by itself, and one link in eight hands decides once")
+
+
 def main() -> int:
     routing()
     odd_requests()
     cors()
     races()
     once()
+    links()
     print("routing, odd requests and CORS answer as the contract says")
     return 0
 

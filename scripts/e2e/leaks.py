@@ -31,6 +31,7 @@ def main() -> int:
     keys_and_their_ends(run, stage)
     secrets_in_wrong_places(run, stage)
     approvals(run, stage)
+    links(run, stage)
     audit_events(run, stage)
     names_and_ids(run, stage)
     of_the_stack(run)
@@ -175,6 +176,46 @@ def approvals(run: Run, stage: dict) -> None:
         run.must(200, "POST", f"/api/v1/approvals/{made['id']}/cancel", body={}, **agent)
         run.must(200, "POST", "/api/v1/approvals/check", body={"token": made["token"]}, **agent)
     run.must(200, "GET", "/api/v1/approvals?limit=200", **stage["auditor"])
+
+
+def links(run: Run, stage: dict) -> None:
+    """Links that are made, replaced, looked at, used, and put where they do not belong."""
+    agent, approver = stage["agent"], stage["approver"]
+
+    def ask() -> dict:
+        body = {"tool_call": {"tool": "leaks.test"}, "reason": "by link"}
+        made = run.must(201, "POST", "/api/v1/approvals", body=body, **agent)
+        run.secret("an approval's token", made["token"])
+        return made
+
+    def link(asked: dict, **headers: str) -> str:
+        made = run.must(201, "POST", f"/api/v1/approvals/{asked['id']}/links", body={}, **approver, **headers)
+        secret = run.secret("the secret of a link", made["url"].split("#")[1])
+        run.secret("the secret of a link (the random part)", secret[-40:])
+        return secret
+
+    asked = ask()
+    page, path = f"/decide/{asked['id']}", f"/api/v1/approvals/{asked['id']}"
+    replaced, secret = link(asked), link(asked, idempotency_key="leaks-link")
+    run.must(201, "POST", f"{path}/links", body={}, **approver, idempotency_key="leaks-link")
+    unknown = run.secret("an unknown link", "csl_" + secrets.token_urlsafe(48))
+    for wrong in (replaced, unknown, secret[:-1]):
+        run.must(404, "POST", f"{page}/view", body={"secret": wrong})
+    run.must(400, "GET", f"{page}?{secret}")
+    run.must(400, "GET", f"{page}?secret={secret}")
+    run.must(400, "GET", f"/decide/{secret}")
+    run.must(404, "GET", f"{page}/{secret}")
+    run.must(200, "GET", page, referer=f"https://chat.example/{secret}", x_request_id=secret)
+    run.must(403, "POST", f"{page}/view", body={"secret": secret}, origin=f"https://{secret}.example")
+    run.must(401, "GET", path, x_tenant_id=stage["tenant"], authorization=f"Bearer {secret}")
+    run.must(404, "POST", "/api/v1/approvals/check", body={"token": secret}, **agent)
+    run.must(200, "POST", f"{page}/view", body={"secret": secret})
+    decision = {"secret": secret, "decision": "APPROVE", "display_hash": asked["display_hash"], "note": f"my link was {secret}"}
+    run.must(200, "POST", page, body=decision)
+    run.must(404, "POST", page, body=decision)
+    for way in (f"the link {replaced}", base64.b64encode(unknown.encode()).decode()):
+        made = ask()
+        run.must(200, "POST", f"/api/v1/approvals/{made['id']}/deny", body={"note": way}, **approver)
 
 
 def audit_events(run: Run, stage: dict) -> None:

@@ -235,9 +235,6 @@ async fn decided_by_link(journal: &mut Journal, tenant: &TestTenant) {
     }
     let refused = ("create_decision_link", Who::Key(&tenant.approver), id, 409);
     journal.leaves_nothing(refused, Some(json!({}))).await;
-    journal
-        .leaves_nothing(("get_decision_page", Who::Nobody, id, 200), None)
-        .await;
 }
 
 async fn decided_in_a_batch(journal: &mut Journal, tenant: &TestTenant) {

@@ -106,11 +106,19 @@ async fn each_decision_is_taken_by_itself_and_answered_in_order() {
     for untouched in [&own, &of_ops, &asked[2]] {
         assert_eq!(scene.get(&tenant.admin, id(untouched)).await["version"], 1);
     }
+}
+
+#[tokio::test]
+async fn the_log_says_that_a_vote_came_in_a_batch() {
+    let scene = Scene::start().await;
+    let asked = [scene.ask(request()).await, scene.ask(request()).await];
+    let decisions = json!([decision(&asked[0], "APPROVE"), decision(&asked[1], "DENY")]);
+    let _ = decide(&scene, &scene.tenant.approver, decisions).await.expect(200);
     let via: Vec<(String, Option<Value>)> = sqlx::query_as(
         "SELECT action, sanitized_args::jsonb -> 'via' FROM audit_events
-         WHERE correlation_id = ANY ($1) AND action IN ('approval.approved', 'approval.denied') ORDER BY event_id",
+         WHERE correlation_id = ANY ($1) AND action <> 'approval.requested' ORDER BY event_id",
     )
-    .bind([id(&asked[0]).to_owned(), id(&asked[1]).to_owned()])
+    .bind(asked.each_ref().map(|status| id(status).to_owned()))
     .fetch_all(&scene.owner)
     .await
     .expect("the log");

@@ -1,8 +1,9 @@
 //! What went wrong with links that decide in other systems, each with its source.
 //!
-//! awaithumans (<https://github.com/awaithumans/awaithumans>), activepieces #14024 and n8n #28085: opening the link decided, so
-//! whatever opens links unasked decided: previews of chats, scanners of mail, prefetching browsers; some opened both links of
-//! one message, and the request was approved and denied.
+//! awaithumans (<https://github.com/awaithumans/awaithumans>), activepieces #14024 and n8n #28085: opening the link decided and
+//! used it up, so whatever opens links unasked decided (previews of chats, scanners of mail, prefetching browsers), and the
+//! person who came after was told that the link had expired; some opened both links of one message, and the request was
+//! approved and denied.
 
 use futures_util::future::join_all;
 use serde_json::json;
