@@ -37,7 +37,7 @@ const NO_REASON: &str = "The caller gave no reason";
 const MAX_OUTCOME_BYTES: usize = 1_000;
 
 /// What policy decided on a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[schema(as = ToolCallDecision)]
 pub(crate) enum Decided {

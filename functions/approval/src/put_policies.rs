@@ -57,6 +57,7 @@ pub(crate) async fn put_policies(
     _: NoQuery,
     Json(new): Json<NewPolicies>,
 ) -> Result<Json<PolicyVersion>, ApiError> {
+    check_version(new.version)?;
     let given = match (new.cedar, new.version) {
         (Some(cedar), None) => {
             compile(&cedar).map_err(|flaw| unsound(&flaw))?;
@@ -94,6 +95,17 @@ enum Given {
     /// Found sound.
     Text(String),
     Version(i32),
+}
+
+/// That it can be the number of a version.
+///
+/// # Errors
+/// `VALIDATION_ERROR`.
+pub(crate) fn check_version(version: Option<i32>) -> Result<(), ApiError> {
+    if version.is_some_and(|version| version < 1) {
+        return Err(ApiError::invalid("version", "must be at least 1"));
+    }
+    Ok(())
 }
 
 /// The text of an earlier version. What was sound when it was stored may not be any more.

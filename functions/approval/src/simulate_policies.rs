@@ -1,5 +1,7 @@
 //! `POST /api/v1/policies/simulate`: what a text would have decided on the tool calls of the past.
 
+use std::collections::BTreeMap;
+
 use axum::{Extension, extract::State};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -18,7 +20,7 @@ use crate::{
     evaluate_tool_call::{DECIDED, Decided},
     policies_in_force,
     policy::{Call, CompiledPolicies, CompiledSets, Effect, Verdict, compile},
-    put_policies::unsound,
+    put_policies::{check_version, unsound},
     store::{self, DecidedCall},
 };
 
@@ -48,24 +50,16 @@ pub(crate) struct PolicySimulation {
 }
 
 /// What the policies would have decided.
-#[derive(Debug, Default, Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SimulationResult {
     /// How many calls were evaluated.
     evaluated: usize,
     /// On how many of them the decision would be another.
     changed: usize,
-    by_decision: DecisionCounts,
+    /// How many calls each decision would have met.
+    by_decision: BTreeMap<Decided, usize>,
     /// The newest of those, at most 100.
     changes: Vec<ChangedDecision>,
-}
-
-/// How many calls each decision would have met.
-#[derive(Debug, Default, Serialize, ToSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-struct DecisionCounts {
-    allow: usize,
-    deny: usize,
-    require_approval: usize,
 }
 
 /// A call on which the decision would be another.
@@ -107,6 +101,7 @@ pub(crate) async fn simulate_policies(
     if asked.cedar.is_some() && asked.version.is_some() {
         return Err(ApiError::validation("Give cedar or version, or neither"));
     }
+    check_version(asked.version)?;
     let limit = asked.limit.unwrap_or(DEFAULT_CALLS);
     if !(0..=MAX_CALLS).contains(&limit) {
         return Err(ApiError::invalid("limit", "must be from 0 to 1000"));
@@ -149,7 +144,14 @@ async fn recorded(
 }
 
 fn simulate(policies: &CompiledPolicies, calls: Vec<DecidedCall>, approvers: &[Approver]) -> SimulationResult {
-    let mut result = SimulationResult::default();
+    let mut result = SimulationResult {
+        evaluated: 0,
+        changed: 0,
+        by_decision: [Decided::Allow, Decided::Deny, Decided::RequireApproval]
+            .map(|decided| (decided, 0))
+            .into(),
+        changes: Vec::new(),
+    };
     for call in calls {
         // Agents may record events of this name themselves, with anything in them.
         let (Some(was), Some(verdict)) = (was(&call), would_be(policies, &call, approvers)) else {
@@ -157,11 +159,7 @@ fn simulate(policies: &CompiledPolicies, calls: Vec<DecidedCall>, approvers: &[A
         };
         result.evaluated += 1;
         let would_be = Decided::from(&verdict.effect);
-        match would_be {
-            Decided::Allow => result.by_decision.allow += 1,
-            Decided::Deny => result.by_decision.deny += 1,
-            Decided::RequireApproval => result.by_decision.require_approval += 1,
-        }
+        *result.by_decision.entry(would_be).or_default() += 1;
         if was == would_be {
             continue;
         }

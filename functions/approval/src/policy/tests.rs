@@ -375,12 +375,15 @@ fn the_deepest_text_that_is_let_through_is_read_and_evaluated() {
         format!("1{} == 1", " + 0".repeat(990)),
         format!("{}true{}", "if true then ".repeat(490), " else true".repeat(490)),
         format!("{}1{} == {0}1{1}", "[".repeat(48), "]".repeat(48)),
-        format!("context.arguments has a{}", ".a".repeat(900)),
+        format!("context.arguments has a{}", ".a".repeat(31)),
+        format!(
+            "context.arguments has a.a{}",
+            " && context.arguments.a has a.a".repeat(240)
+        ),
     ] {
         let text = within(body);
-        if let Ok(policies) = compile(&text) {
-            Asked::new("pay", json!({}), &[]).of(&policies);
-        }
+        let policies = compile(&text).unwrap_or_else(|flaw| panic!("{flaw:?} in {text}"));
+        Asked::new("pay", json!({}), &[]).of(&policies);
     }
     // On a thread with the smallest of stacks.
     let text = within(format!("true{}", " && true".repeat(990)));

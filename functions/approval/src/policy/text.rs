@@ -10,6 +10,9 @@ const MAX_DEPTH: usize = 50;
 /// Operators in one policy: a chain of them is as deep a tree as it is long.
 const MAX_OPERATORS: usize = 1_000;
 
+/// Attributes of attributes: `has a.b.c` stands for a test of each, and each test is read along the whole path.
+const MAX_DOTS: usize = 32;
+
 /// What is wrong with a text, and where. Lines and columns count from 1, columns in characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Flaw {
@@ -56,7 +59,7 @@ pub(super) fn check_size(text: &str) -> Result<(), Flaw> {
     if text.len() > MAX_BYTES {
         return Err(Flaw::at(text, MAX_BYTES, "the text must have at most 64 KiB"));
     }
-    let (mut policies, mut depth, mut operators) = (0, 0_usize, 0);
+    let (mut policies, mut depth, mut operators, mut dots) = (0, 0_usize, 0, 0);
     for (offset, token) in Tokens::of(text) {
         match token {
             "(" | "[" | "{" => depth += 1,
@@ -67,6 +70,14 @@ pub(super) fn check_size(text: &str) -> Result<(), Flaw> {
             }
             "&" | "|" | "+" | "-" | "*" | "." | "!" | "if" | "else" => operators += 1,
             _ => {}
+        }
+        dots = match token {
+            "." => dots + 1,
+            _ if token.starts_with(is_word) => dots,
+            _ => 0,
+        };
+        if dots > MAX_DOTS {
+            return Err(Flaw::at(text, offset, "an attribute must lie at most 32 deep"));
         }
         if depth > MAX_DEPTH {
             return Err(Flaw::at(text, offset, "brackets must nest at most 50 deep"));
@@ -191,6 +202,8 @@ mod tests {
             Some((2, 5_001))
         );
         assert_eq!(check_size(&format!("a{};", " && a".repeat(900)).repeat(3)), Ok(()));
+        assert_eq!(check_size(&format!("a{} && a.a", ".a".repeat(32))), Ok(()));
+        assert_eq!(place(check_size(&format!("a{}", ".a".repeat(33)))), Some((1, 66)));
     }
 
     #[test]
