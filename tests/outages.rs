@@ -122,6 +122,13 @@ impl Scene {
                 json!({ "tool_call": approval()["tool_call"] }),
             ),
             ("POST", "/api/v1/approvals/{id}/revoke") => (Some(revocable), &tenant.approver, json!({ "reason": "x" })),
+            ("POST", "/api/v1/tool-calls") => (None, &tenant.agent, json!({ "tool_call": { "tool": "deploy" } })),
+            ("PUT", "/api/v1/policies") => (
+                None,
+                &tenant.admin,
+                json!({ "cedar": "permit (principal, action, resource);" }),
+            ),
+            ("POST", "/api/v1/policies/simulate") => (None, &tenant.admin, json!({})),
             ("POST", "/api/v1/audit/events") => (None, &tenant.agent, audit_event("asked")),
             ("GET", "/api/v1/audit/events/{id}") => (Some(self.audit_event), &tenant.agent, json!({})),
             ("POST", "/api/v1/tasks/ping") => (None, &tenant.agent, json!({})),

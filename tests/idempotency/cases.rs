@@ -102,6 +102,17 @@ pub(crate) fn cases(before: Before) -> Vec<Case> {
             "SELECT count(*) FROM approval_requests WHERE status = 'CONSUMED'",
         ),
         case(
+            "evaluate_tool_call",
+            "/api/v1/tool-calls",
+            200,
+            [
+                json!({ "tool_call": { "tool": "deploy", "arguments": { "n": 1 } } }),
+                json!({ "tool_call": { "tool": "deploy", "arguments": { "n": 2 } } }),
+            ],
+            &["/approval/token"],
+            "SELECT count(*) FROM approval_requests",
+        ),
+        case(
             "record_events",
             "/api/v1/audit/events",
             202,
@@ -201,6 +212,8 @@ impl Stage {
             .json(&self.case.bodies[body]);
         if self.case.path.starts_with("/api/v1/tenants") {
             request.bearer(self.stack.operator())
+        } else if self.case.operation == "evaluate_tool_call" {
+            request.key(&self.tenant.agent)
         } else {
             request.key(&self.tenant.admin)
         }

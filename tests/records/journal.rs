@@ -162,7 +162,9 @@ impl Journal {
                 (object, tenant_id),
                 "{operation}"
             );
-            let version = self.versions.entry(event.aggregate_id).or_default();
+            // A tenant's policies begin with a version that nobody put there.
+            let first = i32::from(event.event_type == "policy.updated");
+            let version = self.versions.entry(event.aggregate_id).or_insert(first);
             *version += 1;
             assert_eq!(
                 event.aggregate_version, *version,
@@ -174,6 +176,47 @@ impl Journal {
             .entry(operation.to_owned())
             .or_default()
             .insert((expected.action.to_owned(), types));
+        self.counts[0] += 1;
+        answer
+    }
+
+    /// Asserts that a tool call is decided on, and leaves the decision and, where people are asked, their request: all about
+    /// the request, or about an object of their own.
+    pub(crate) async fn leaves_decision(&mut self, agent: &TestKey, body: Value, decision: &str) -> Value {
+        let answer = self.send("evaluate_tool_call", Who::Key(agent), "", Some(&body)).await;
+        let answer = answer.expect(200);
+        assert_eq!(answer["decision"], decision);
+        let (logged, sent) = self.news().await;
+        let actions: Vec<&str> = logged.iter().filter_map(|event| event.action.as_deref()).collect();
+        let types: Vec<&str> = sent.iter().map(|event| event.event_type.as_str()).collect();
+        let left = self.left.entry("evaluate_tool_call".to_owned()).or_default();
+        left.insert(("tool_call.decided".to_owned(), Vec::new()));
+        match answer["approval"]["id"].as_str() {
+            Some(approval) => {
+                assert_eq!(actions, ["approval.requested", "tool_call.decided"]);
+                assert_eq!(types, ["approval.requested"]);
+                assert_eq!(sent[0].aggregate_id.to_string(), approval);
+                self.versions.insert(sent[0].aggregate_id, sent[0].aggregate_version);
+                assert!(
+                    logged
+                        .iter()
+                        .all(|event| event.correlation_id.as_deref() == Some(approval))
+                );
+                left.insert(("approval.requested".to_owned(), vec!["approval.requested".to_owned()]));
+            }
+            None => {
+                assert_eq!(actions, ["tool_call.decided"]);
+                assert!(types.is_empty(), "{types:?}");
+                let about = logged[0].correlation_id.as_deref().unwrap_or_default();
+                assert!(about.parse::<Uuid>().is_ok(), "{about}");
+            }
+        }
+        for event in &logged {
+            assert_eq!(
+                (event.recorded_by.as_str(), event.tenant_id),
+                (agent.principal.as_str(), agent.tenant_id)
+            );
+        }
         self.counts[0] += 1;
         answer
     }

@@ -5,6 +5,7 @@
 mod approvals;
 mod at_once;
 mod journal;
+mod policies;
 mod replays;
 mod tenants;
 
@@ -20,7 +21,7 @@ use crate::journal::{Journal, Who, unacceptable};
 type Promise = (&'static str, &'static [&'static str]);
 
 /// What each operation that is no GET leaves, by its id. Nothing: it only reads.
-const PROMISES: [(&str, &[Promise]); 20] = [
+const PROMISES: [(&str, &[Promise]); 23] = [
     ("create_tenant", &[("tenant.created", &[])]),
     (
         "update_tenant",
@@ -60,6 +61,15 @@ const PROMISES: [(&str, &[Promise]); 20] = [
     ("cancel_request", &[("approval.cancelled", &["approval.cancelled"])]),
     ("redeem_approval", &[("approval.consumed", &["approval.consumed"])]),
     ("revoke_approval", &[("approval.revoked", &["approval.revoked"])]),
+    (
+        "evaluate_tool_call",
+        &[
+            ("tool_call.decided", &[]),
+            ("approval.requested", &["approval.requested"]),
+        ],
+    ),
+    ("put_policies", &[("policy.updated", &["policy.updated"])]),
+    ("simulate_policies", &[]),
     // Itself: the recorder names the action.
     ("record_events", &[("deploy.finished", &[])]),
 ];
@@ -70,6 +80,7 @@ async fn every_change_leaves_one_record_and_nothing_else_leaves_any() {
     tenants::of_the_operator(&mut journal).await;
     tenants::of_people_and_keys(&mut journal).await;
     approvals::of_requests(&mut journal).await;
+    policies::of_policies(&mut journal).await;
     approvals::of_events(&mut journal).await;
 
     let promised: BTreeMap<String, BTreeSet<(String, Vec<String>)>> = PROMISES
@@ -126,7 +137,7 @@ async fn what_is_refused_leaves_no_record() {
                 // What nothing has to be said to is not refused for that.
                 if answer.status < 300 {
                     assert!(
-                        ["ping_task", "update_settings"].contains(&operation.id.as_str()),
+                        ["ping_task", "update_settings", "simulate_policies"].contains(&operation.id.as_str()),
                         "{} was answered {}",
                         operation.id,
                         answer.status

@@ -21,6 +21,7 @@ fn body(operation: &Route) -> Value {
         "create_user" => json!({ "email": "grace@example.com", "name": "Grace", "role": "auditor" }),
         "create_api_key" => json!({ "role": "agent", "caller_id": "bot" }),
         "create_approval" => approvals::request(1),
+        "evaluate_tool_call" => json!({ "tool_call": { "tool": "deploy" } }),
         "record_events" => json!({ "request_id": "once", "caller_id": "ci", "tool": "deploy", "arguments": {} }),
         other => panic!("{other}: say which body succeeds"),
     }
@@ -42,6 +43,8 @@ async fn a_replay_leaves_no_record() {
     for operation in routes().iter().filter(|operation| operation.takes_idempotency_key()) {
         let who = if operation.path.starts_with("/api/v1/tenants") {
             Who::Operator
+        } else if operation.id == "evaluate_tool_call" {
+            Who::Key(&tenant.agent)
         } else {
             Who::Key(&tenant.admin)
         };

@@ -9,17 +9,15 @@ use shared::{
     http::{
         ApiError, Attempt, Caller, CreateErrors, IdempotencyKey, Idempotent, NoQuery, Performed, Replayable, roles,
     },
-    journal::redaction::sanitize,
 };
 use utoipa::ToSchema;
 
 use crate::{
-    approval::{Approval, ApprovalState, ToolCall},
-    digest::{Action, Display, action_digest, display_hash},
+    approval::Approval,
     eligibility::Electorate,
-    events::{self, Actor, Change},
     fast_path,
     intake::{Asked, NewApproval},
+    open_request::open_request,
     store,
     token::ApprovalToken,
     view::ApprovalStatus,
@@ -33,6 +31,15 @@ pub(crate) struct CreatedApproval {
     /// Reads this request through `check`. Shown once: null in a replay.
     #[schema(value_type = Option<ApprovalToken>, required = true)]
     token: ApprovalToken,
+}
+
+impl CreatedApproval {
+    pub(crate) fn new(approval: &Approval, token: ApprovalToken) -> Self {
+        Self {
+            status: ApprovalStatus::from(approval),
+            token,
+        }
+    }
 }
 
 impl Replayable for CreatedApproval {
@@ -60,22 +67,14 @@ pub(crate) async fn create_approval(
     Idempotent { body, once }: Idempotent<NewApproval>,
 ) -> Result<Performed<CreatedApproval>, ApiError> {
     let asked = body.accept(&caller, ctx.config.approvals.token_ttl_seconds)?;
-    let token = ApprovalToken::new(ctx.random.bytes());
-    let nonce = ctx.random.bytes::<32>();
 
     let mut work = match once.begin(&ctx, caller.scope(), &*caller).await? {
         Attempt::First(work) => work,
         Attempt::Done(answer) => return Ok(answer),
     };
     check_quorum(&mut work, &caller, &asked).await?;
-    let approval = put_together(&mut work, &ctx, &caller, &asked, &token, &nonce).await?;
-    store::insert(&mut work, &approval, &nonce).await?;
-    let change = Change::Requested {
-        arguments: asked.arguments,
-    };
-    events::record(&mut work, &ctx, &Actor::from(&*caller), &approval, change).await?;
-    let status = ApprovalStatus::from(&approval);
-    let answer = work.commit(CreatedApproval { status, token }).await?;
+    let (approval, token) = open_request(&mut work, &ctx, &caller, asked, None).await?;
+    let answer = work.commit(CreatedApproval::new(&approval, token)).await?;
 
     fast_path::keep(&ctx, caller.tenant_id, &approval).await;
     Ok(answer)
@@ -93,68 +92,4 @@ async fn check_quorum(tx: &mut TenantTx, principal: &Principal, asked: &Asked) -
     }
     let rule = format!("must be at most {reachable}, the number of people who could approve this request");
     Err(ApiError::invalid("required_approvals", &rule))
-}
-
-/// The request as it will be stored. Its times are the database's, which also decides when it expires.
-async fn put_together(
-    tx: &mut TenantTx,
-    ctx: &AppContext,
-    principal: &Principal,
-    asked: &Asked,
-    token: &ApprovalToken,
-    nonce: &[u8; 32],
-) -> Result<Approval, ApiError> {
-    let requested_by = principal.to_string();
-    let action = Action {
-        tenant: principal.tenant_id,
-        environment: asked.environment,
-        caller: &requested_by,
-        tool: &asked.tool,
-        server: asked.server.as_deref(),
-        arguments: &asked.arguments,
-    };
-    let action_digest = action_digest(nonce, &action)?;
-    let tool_call = ToolCall {
-        tool: asked.tool.clone(),
-        arguments: sanitize(&asked.arguments).arguments,
-        environment: asked.environment,
-        server: asked.server.clone(),
-    };
-    let id = ctx.ids.next();
-    let request_id = asked.request_id.clone().unwrap_or_else(|| ctx.ids.next().to_string());
-    let created_at = store::database_clock(tx).await?;
-    let expires_at = created_at + asked.ttl;
-    let display_hash = display_hash(&Display {
-        id,
-        request_id: &request_id,
-        requested_by: &requested_by,
-        tool_call: &tool_call,
-        reason: &asked.reason,
-        risk_labels: &asked.risk_labels,
-        required_approvals: asked.required_approvals,
-        approver_groups: &asked.approver_groups,
-        expires_at,
-    })?;
-    Ok(Approval {
-        id,
-        request_id,
-        stored_state: ApprovalState::Pending,
-        version: 1,
-        requested_by,
-        owner_user_id: principal.owner_user_id,
-        tool_call,
-        display_hash,
-        action_digest,
-        reason: asked.reason.clone(),
-        risk_labels: asked.risk_labels.clone(),
-        required_approvals: asked.required_approvals,
-        approver_groups: asked.approver_groups.clone(),
-        token_digest: token.digest(),
-        policy: None,
-        created_at,
-        expires_at,
-        decided_at: None,
-        votes: Vec::new(),
-        read_at: created_at,
-    })
 }

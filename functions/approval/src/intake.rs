@@ -112,6 +112,64 @@ impl NewToolCall {
     }
 }
 
+/// A tool call that policy is to decide on.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewToolCallEvaluation)]
+pub(crate) struct NewEvaluation {
+    tool_call: NewToolCall,
+    /// Why the call should be made, for the policies and for the people who decide.
+    #[schema(
+        min_length = 1,
+        max_length = 2000,
+        pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
+    )]
+    reason: Option<String>,
+    #[schema(max_items = 20, value_type = Option<Vec<Label>>)]
+    risk_labels: Option<Vec<String>>,
+    /// That of the request for approval, if there is to be one. Visible ASCII without `/`; made here when absent.
+    #[schema(min_length = 1, max_length = 255, pattern = "^[!-.0-~]+$")]
+    request_id: Option<String>,
+}
+
+/// A call that policy can decide on.
+pub(crate) struct Proposed {
+    pub(crate) call: Call,
+    /// The key's own.
+    pub(crate) environment: Environment,
+    pub(crate) reason: Option<String>,
+    pub(crate) risk_labels: Vec<String>,
+    pub(crate) request_id: Option<String>,
+}
+
+impl NewEvaluation {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// As [`NewApproval::accept`].
+    pub(crate) fn accept(self, principal: &Principal) -> Result<Proposed, ApiError> {
+        let call = self.tool_call.accept()?;
+        let reason = match self.reason {
+            Some(reason) => Some(required_prose("reason", &reason)?),
+            None => None,
+        };
+        if let Some(request_id) = &self.request_id {
+            check_request_id(request_id)?;
+        }
+        let risk_labels = labels("risk_labels", self.risk_labels, MAX_RISK_LABELS)?;
+        if call.environment.is_some_and(|named| named != principal.environment) {
+            return Err(ApiError::forbidden());
+        }
+        Ok(Proposed {
+            call,
+            environment: principal.environment,
+            reason,
+            risk_labels,
+            request_id: self.request_id,
+        })
+    }
+}
+
 /// A request that may be stored if enough people can decide on it.
 pub(crate) struct Asked {
     pub(crate) tool: String,
@@ -134,7 +192,7 @@ impl NewApproval {
     /// `VALIDATION_ERROR` naming the field; `FORBIDDEN` for an environment that is not the key's.
     pub(crate) fn accept(self, principal: &Principal, default_ttl_seconds: u64) -> Result<Asked, ApiError> {
         let call = self.tool_call.accept()?;
-        let reason = prose("reason", &self.reason)?.ok_or_else(|| ApiError::invalid("reason", "must not be empty"))?;
+        let reason = required_prose("reason", &self.reason)?;
         if let Some(request_id) = &self.request_id {
             check_request_id(request_id)?;
         }
@@ -147,10 +205,11 @@ impl NewApproval {
             Some(_) => return Err(ApiError::invalid("ttl_seconds", "must be from 60 to 1209600")),
             None => i64::try_from(default_ttl_seconds).unwrap_or(*TTL_SECONDS.end()),
         };
+        let environment = call.environment.unwrap_or(principal.environment);
         let asked = Asked {
             tool: call.tool,
             server: call.server,
-            environment: call.environment.unwrap_or(principal.environment),
+            environment,
             arguments: call.arguments,
             reason,
             risk_labels: labels("risk_labels", self.risk_labels, MAX_RISK_LABELS)?,
@@ -165,6 +224,10 @@ impl NewApproval {
         }
         Ok(asked)
     }
+}
+
+fn required_prose(field: &str, text: &str) -> Result<String, ApiError> {
+    prose(field, text)?.ok_or_else(|| ApiError::invalid(field, "must not be empty"))
 }
 
 /// Text that a person writes for others, trimmed; `None` when nothing is left of it. Control characters other than line

@@ -27,8 +27,8 @@ pub(crate) async fn insert(tx: &mut TenantTx, approval: &Approval, nonce: &[u8; 
         "INSERT INTO approval_requests (
              tenant_id, id, request_id, status, version, requested_by, owner_user_id, tool_call, display_hash,
              action_digest, action_nonce, reason, risk_labels, required_approvals, approver_groups, token_digest,
-             created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+             policy_id, policy_version, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
         tx.tenant_id(),
         approval.id,
         approval.request_id,
@@ -45,6 +45,8 @@ pub(crate) async fn insert(tx: &mut TenantTx, approval: &Approval, nonce: &[u8; 
         approval.required_approvals,
         &approval.approver_groups,
         approval.token_digest.as_slice(),
+        approval.policy.as_ref().map(|policy| policy.id.as_str()),
+        approval.policy.as_ref().map(|policy| policy.version),
         approval.created_at,
         approval.expires_at,
     )

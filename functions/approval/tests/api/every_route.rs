@@ -11,7 +11,7 @@ use crate::scene::{Scene, call, request};
 const UNKNOWN_ID: &str = "01930000-0000-7000-8000-000000000000";
 
 /// Every route: method, path, the roles it is for, and whether it takes a body.
-const ROUTES: [(&str, &str, &[&str], bool); 9] = [
+const ROUTES: [(&str, &str, &[&str], bool); 14] = [
     ("POST", "/api/v1/approvals", &["agent", "admin"], true),
     ("POST", "/api/v1/approvals/check", &["agent", "admin"], true),
     (
@@ -31,6 +31,11 @@ const ROUTES: [(&str, &str, &[&str], bool); 9] = [
     ("POST", "/api/v1/approvals/{id}/cancel", &["agent", "admin"], true),
     ("POST", "/api/v1/approvals/{id}/redeem", &["agent", "admin"], true),
     ("POST", "/api/v1/approvals/{id}/revoke", &["admin", "approver"], true),
+    ("POST", "/api/v1/tool-calls", &["agent"], true),
+    ("GET", "/api/v1/policies", &["admin"], false),
+    ("PUT", "/api/v1/policies", &["admin"], true),
+    ("GET", "/api/v1/policies/versions", &["admin"], false),
+    ("POST", "/api/v1/policies/simulate", &["admin"], true),
 ];
 
 /// A body that the route accepts, as far as it goes.
@@ -38,8 +43,9 @@ fn body(path: &str) -> Value {
     match path.rsplit('/').next() {
         Some("approvals") => request(),
         Some("check") => json!({ "token": format!("cst_{}", "A".repeat(43)) }),
-        Some("redeem") => json!({ "tool_call": call() }),
+        Some("redeem" | "tool-calls") => json!({ "tool_call": call() }),
         Some("revoke") => json!({ "reason": "x" }),
+        Some("policies") => json!({ "cedar": "" }),
         _ => json!({}),
     }
 }
@@ -54,7 +60,7 @@ async fn this_is_every_route_there_is() {
     let (_, description) = app(scene.stack.ctx.clone(), approval::routes());
     let mut described = Vec::new();
     for (path, item) in &description.paths.paths {
-        for (method, operation) in [("GET", &item.get), ("POST", &item.post)] {
+        for (method, operation) in [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put)] {
             described.extend(operation.as_ref().map(|_| (method, path.as_str())));
         }
     }
@@ -206,7 +212,8 @@ async fn ids_that_name_nothing_here_are_404_and_malformed_ones_400() {
 async fn other_methods_are_405_and_other_paths_404() {
     let scene = Scene::start().await;
     for (_, path, ..) in ROUTES {
-        for method in ["PUT", "PATCH", "DELETE"] {
+        let others = ["PUT", "PATCH", "DELETE"].into_iter();
+        for method in others.filter(|method| !ROUTES.iter().any(|route| (route.0, route.1) == (*method, path))) {
             plain(&scene, method, path)
                 .key(&scene.tenant.admin)
                 .send()
@@ -231,8 +238,10 @@ async fn other_methods_are_405_and_other_paths_404() {
 #[tokio::test]
 async fn bodies_that_are_too_large_or_not_json_are_refused() {
     let scene = Scene::start().await;
-    for (method, path, ..) in ROUTES.into_iter().filter(|(.., takes_body)| *takes_body) {
-        let asked = || plain(&scene, method, path).key(&scene.tenant.admin);
+    for (method, path, roles, _) in ROUTES.into_iter().filter(|(.., takes_body)| *takes_body) {
+        let mut keys = scene.tenant.keys().into_iter();
+        let (_, key) = keys.find(|(role, _)| roles.contains(role)).expect("a role may");
+        let asked = || plain(&scene, method, path).key(key);
         let large = format!("{{\"note\":\"{}\"}}", "x".repeat(1 << 20));
         asked()
             .body("application/json", large)

@@ -197,6 +197,21 @@ impl Scene {
         assert_eq!(&sent.last().expect("an event").2, now, "the last event's payload");
     }
 
+    /// Puts a text in force.
+    pub(crate) async fn put_policies(&self, key: &TestKey, cedar: &str) -> Answer {
+        self.client
+            .request("PUT", "/api/v1/policies")
+            .key(key)
+            .json(&json!({ "cedar": cedar }))
+            .send()
+            .await
+    }
+
+    /// An agent asks policy for a call.
+    pub(crate) async fn call_tool(&self, key: &TestKey, body: Value) -> Answer {
+        self.client.post(key, "/api/v1/tool-calls", body).await
+    }
+
     pub(crate) fn shift_clock(&self, by: TimeDelta) {
         self.stack.clock.shift(by);
     }

@@ -1,0 +1,180 @@
+//! From a text to policies that can decide, or to what is wrong with it and where.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    iter::zip,
+};
+
+use cedar_policy::{Policy, PolicyId, PolicySet, Schema, SchemaFragment, ValidationMode, Validator};
+use serde_json::Value;
+
+use super::{
+    annotations::Notes,
+    arguments::Shape,
+    compiled::{CompiledPolicies, Group},
+    text::{Flaw, annotation_offset, check_size},
+};
+
+/// The words in which policies speak. Their editors use it too, so it is published as it stands.
+const SCHEMA: &str = include_str!("../../../../policies/countersign.cedarschema");
+
+/// Parsing and validation recurse; this is enough for the deepest text that `check_size` lets through, in any build.
+const STACK_BYTES: usize = 256 << 20;
+
+/// One policy of a text.
+struct Written {
+    policy: Policy,
+    /// Where it begins, in bytes.
+    offset: usize,
+    notes: Notes,
+    reads: Shape,
+}
+
+/// Reads, validates and prepares a text.
+///
+/// # Errors
+/// The first flaw: too large, no Cedar, a template, an annotation that says nothing, an id given twice, or words that the
+/// schema does not have.
+pub(crate) fn compile(text: &str) -> Result<CompiledPolicies, Flaw> {
+    check_size(text)?;
+    stacker::grow(STACK_BYTES, || {
+        let policies = read(text)?;
+        check_ids(text, &policies)?;
+        validate(text, &policies)?;
+        prepare(text, policies)
+    })
+}
+
+fn read(text: &str) -> Result<Vec<Written>, Flaw> {
+    let set: PolicySet = text.parse().map_err(|errors: cedar_policy::ParseErrors| {
+        let first = errors.iter().next();
+        first.map_or_else(
+            || Flaw::at(text, 0, errors.to_string()),
+            |error| Flaw::found(text, error, 0),
+        )
+    })?;
+    if let Some(template) = set.templates().next() {
+        let offset = text.find(&template.to_cedar()).unwrap_or_default();
+        return Err(Flaw::at(
+            text,
+            offset,
+            "?principal and ?resource make a template, and there is nothing to fill it",
+        ));
+    }
+    let mut from = 0;
+    (0..set.num_of_policies())
+        .map(|number| {
+            let name = format!("policy{number}");
+            // Cedar names the policies of a text in their order.
+            let policy = set
+                .policy(&PolicyId::new(&name))
+                .ok_or_else(|| Flaw::at(text, from, format!("{name} is missing")))?;
+            let own_text = policy.to_cedar().unwrap_or_default();
+            let offset = text[from..].find(&own_text).map_or(from, |at| from + at);
+            from = offset + own_text.len();
+            let notes = Notes::read(policy, &name).map_err(|misnoted| {
+                let within = annotation_offset(&own_text, &misnoted.annotation);
+                Flaw::at(text, offset + within, misnoted.message)
+            })?;
+            let json = policy.to_json().map_err(|error| Flaw::found(text, &error, offset))?;
+            Ok(Written {
+                policy: policy.clone(),
+                offset,
+                notes,
+                reads: Shape::read_by(&json),
+            })
+        })
+        .collect()
+}
+
+/// Who reads of a policy in an answer or in the log must find one policy under its name.
+fn check_ids(text: &str, policies: &[Written]) -> Result<(), Flaw> {
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    for (number, written) in policies.iter().enumerate() {
+        if let Some(first) = known.insert(&written.notes.id, number) {
+            // The later of the two, or the one that chose its name.
+            let given = if written.policy.annotation("id").is_some() {
+                written
+            } else {
+                &policies[first]
+            };
+            let within = annotation_offset(&text[given.offset..], "id");
+            let message = format!("two policies have the id {:?}", written.notes.id);
+            return Err(Flaw::at(text, given.offset + within, message));
+        }
+    }
+    Ok(())
+}
+
+/// Validates all that read the arguments alike in one go: to build a schema costs as much as to validate many policies.
+fn validate(text: &str, policies: &[Written]) -> Result<(), Flaw> {
+    let mut alike: Vec<(Shape, Vec<&Written>)> = Vec::new();
+    for written in policies {
+        let place = alike.iter_mut().find_map(|(shape, members)| {
+            *shape = shape.merged(&written.reads)?;
+            Some(members)
+        });
+        match place {
+            Some(members) => members.push(written),
+            None => alike.push((written.reads.clone(), vec![written])),
+        }
+    }
+    let base = schema_json().map_err(|error| Flaw::at(text, 0, error))?;
+    for (shape, members) in alike {
+        if first_flaw(text, &base, &shape, &members)?.is_none() {
+            continue;
+        }
+        // A policy may err only because of what another reads, so each is asked by itself.
+        for written in members {
+            if let Some(flaw) = first_flaw(text, &base, &written.reads, &[written])? {
+                return Err(flaw);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn schema_json() -> Result<Value, String> {
+    let (fragment, _) = SchemaFragment::from_cedarschema_str(SCHEMA).map_err(|error| error.to_string())?;
+    fragment.to_json_value().map_err(|error| error.to_string())
+}
+
+fn first_flaw(text: &str, base: &Value, arguments: &Shape, policies: &[&Written]) -> Result<Option<Flaw>, Flaw> {
+    let mut declared = base.clone();
+    declared[""]["commonTypes"]["Arguments"] = arguments.schema();
+    let schema = Schema::from_json_value(declared).map_err(|error| {
+        // Cedar has names of its own that no attribute can have.
+        let offset = policies.first().map_or(0, |written| written.offset);
+        Flaw::at(text, offset, error.to_string())
+    })?;
+    let set = PolicySet::from_policies(policies.iter().map(|written| written.policy.clone()))
+        .map_err(|error| Flaw::at(text, 0, error.to_string()))?;
+    let outcome = Validator::new(schema).validate(&set, ValidationMode::Strict);
+    let flaw = outcome
+        .validation_errors()
+        .map(|error| {
+            let policy = policies.iter().find(|written| written.policy.id() == error.policy_id());
+            Flaw::found(text, error, policy.map_or(0, |written| written.offset))
+        })
+        .min_by_key(|flaw| (flaw.line, flaw.column));
+    Ok(flaw)
+}
+
+/// Puts those together that are asked in the same terms.
+fn prepare(text: &str, policies: Vec<Written>) -> Result<CompiledPolicies, Flaw> {
+    let mut groups: BTreeMap<Option<Shape>, Vec<Policy>> = BTreeMap::new();
+    let mut notes = Vec::with_capacity(policies.len());
+    let numbers = zip(policies.iter().map(|written| written.policy.id().clone()), 0..).collect();
+    for written in policies {
+        groups.entry(written.reads.decimals()).or_default().push(written.policy);
+        notes.push(written.notes);
+    }
+    let groups = groups
+        .into_iter()
+        .map(|(decimals, policies)| {
+            let set = PolicySet::from_policies(policies).map_err(|error| Flaw::at(text, 0, error.to_string()))?;
+            Ok(Group { decimals, set })
+        })
+        .collect::<Result<_, Flaw>>()?;
+    Ok(CompiledPolicies { groups, notes, numbers })
+}

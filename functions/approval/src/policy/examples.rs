@@ -1,0 +1,73 @@
+//! What the default policies decide, as a table.
+
+use serde_json::{Value, json};
+use shared::auth::Environment::{self, Dev, Production, Staging};
+
+use super::{Effect, compile, tests::Asked};
+
+const DEFAULT: &str = include_str!("../../../../policies/default.cedar");
+
+/// A call (tool, arguments, labels, environment) and what becomes of it: the decision, how many approvals it needs, and
+/// the policies that say so.
+type Example<'a> = (
+    &'a str,
+    &'a Value,
+    &'a [&'a str],
+    Environment,
+    &'a str,
+    i32,
+    &'a [&'a str],
+);
+
+#[test]
+fn the_default_policies_by_example() {
+    let policies = compile(DEFAULT).expect("sound");
+    let none = json!({});
+    let paid = json!({ "amount": 12.505, "currency": "EUR" });
+    #[rustfmt::skip]
+    let table: [Example<'_>; 22] = [
+        // Reading with low risk is allowed, in production too.
+        ("read_file", &none, &[], Dev, "ALLOW", 0, &["low-risk-reads"]),
+        ("github.get_issue", &none, &["low"], Production, "ALLOW", 0, &["low-risk-reads"]),
+        ("issues.list", &none, &["read"], Staging, "ALLOW", 0, &["low-risk-reads"]),
+        ("get_refund", &none, &[], Dev, "ALLOW", 0, &["low-risk-reads"]),
+        // Any other label takes that away.
+        ("read_file", &none, &["high"], Dev, "REQUIRE_APPROVAL", 1, &["writes"]),
+        ("search_people", &none, &["low", "pii"], Production, "REQUIRE_APPROVAL", 2, &["writes", "production"]),
+        // Words that only begin alike are no reads.
+        ("getaway", &none, &[], Dev, "REQUIRE_APPROVAL", 1, &["writes"]),
+        ("readjust", &none, &[], Dev, "REQUIRE_APPROVAL", 1, &["writes"]),
+        ("forget_user", &none, &[], Dev, "REQUIRE_APPROVAL", 1, &["writes"]),
+        // Writing needs one, production two.
+        ("deploy", &none, &[], Dev, "REQUIRE_APPROVAL", 1, &["writes"]),
+        ("deploy", &none, &["low"], Staging, "REQUIRE_APPROVAL", 1, &["writes"]),
+        ("deploy", &none, &[], Production, "REQUIRE_APPROVAL", 2, &["writes", "production"]),
+        // Money needs two, however it is known.
+        ("invoice", &none, &["money"], Dev, "REQUIRE_APPROVAL", 2, &["writes", "money"]),
+        ("create_payment", &none, &[], Dev, "REQUIRE_APPROVAL", 2, &["writes", "money"]),
+        ("book", &paid, &[], Dev, "REQUIRE_APPROVAL", 2, &["writes", "money"]),
+        ("book", &paid, &[], Production, "REQUIRE_APPROVAL", 2, &["writes", "production", "money"]),
+        ("get_refund", &none, &["payment"], Dev, "REQUIRE_APPROVAL", 2, &["writes", "money"]),
+        // Secrets never, though it were a read.
+        ("get_secret", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
+        ("vault.read_secrets", &none, &["low"], Dev, "DENY", 0, &["secrets-never"]),
+        ("rotate_password", &none, &[], Production, "DENY", 0, &["secrets-never"]),
+        ("read_file", &none, &["credentials"], Dev, "DENY", 0, &["secrets-never"]),
+        ("transfer", &paid, &["secret", "money"], Dev, "DENY", 0, &["secrets-never"]),
+    ];
+    for (tool, arguments, labels, environment, effect, quorum, ids) in table {
+        let asked = Asked {
+            environment,
+            ..Asked::new(tool, arguments.clone(), labels)
+        };
+        let verdict = asked.of(&policies);
+        let asked_of = match &verdict.effect {
+            Effect::RequireApproval(requirement) => requirement.quorum,
+            _ => 0,
+        };
+        let about = format!("{tool} with {arguments} {labels:?} in {environment}");
+        assert_eq!((verdict.effect.as_str(), asked_of), (effect, quorum), "{about}");
+        assert_eq!(verdict.policy_ids, ids, "{about}");
+        assert_eq!(verdict.reasons.len(), ids.len(), "{about}");
+    }
+}

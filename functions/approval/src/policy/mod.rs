@@ -1,0 +1,25 @@
+//! Policies: what a tenant's text says about a tool call. Pure: no SQL, no HTTP.
+//!
+//! `text` finds places in the text and bounds its nesting, `annotations` reads what Cedar leaves to us, `arguments` declares
+//! what a policy reads of a call's arguments, `compile` puts them together, `call` turns a tool call into Cedar's terms, and
+//! `verdict` decides: an error denies, then a forbid, then a permit asks for approval, then a permit allows, and what
+//! nothing matches asks one person.
+
+mod annotations;
+mod arguments;
+mod call;
+mod compile;
+mod compiled;
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod tests;
+mod text;
+mod verdict;
+
+pub(crate) use annotations::Requirement;
+pub(crate) use call::Call;
+pub(crate) use compile::compile;
+pub(crate) use compiled::{CompiledPolicies, CompiledSets, InForce};
+pub(crate) use text::Flaw;
+pub(crate) use verdict::{Effect, Verdict};
