@@ -170,6 +170,62 @@ async fn whatever_is_taken_away_is_missed_and_brought_back() {
     }
 }
 
+/// Every right on a table, and on a column, that a role of the product has not: the statement that grants it, and what the
+/// rule calls it.
+const NOT_GIVEN: [(&str, &str); 2] = [
+    (
+        "on tables",
+        "SELECT format('GRANT %s ON %s TO %I', privilege, c.oid::regclass, role), format('%s on %s for %I', privilege, c.oid::regclass, role)
+         FROM pg_class c
+         CROSS JOIN unnest('{SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER}'::text[]) privilege
+         CROSS JOIN unnest('{countersign_app, countersign_sweeper, countersign_auditor, countersign_lookup}'::text[]) role
+         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+           AND NOT has_table_privilege(role, c.oid, privilege)",
+    ),
+    (
+        "on columns",
+        "SELECT format('GRANT %s (%I) ON %s TO %I', privilege, a.attname, c.oid::regclass, role),
+                format('%s (%I) on %s for %I', privilege, a.attname, c.oid::regclass, role)
+         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+         CROSS JOIN unnest('{SELECT, INSERT, UPDATE, REFERENCES}'::text[]) privilege
+         CROSS JOIN unnest('{countersign_app, countersign_sweeper, countersign_auditor, countersign_lookup}'::text[]) role
+         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+           AND NOT has_column_privilege(role, c.oid, a.attnum, privilege)",
+    ),
+];
+
+#[tokio::test]
+async fn whatever_a_role_is_given_beyond_its_work_is_found_and_taken_back() {
+    let database = TestDatabase::create().await;
+    let superuser = database.superuser();
+    for (what, list) in NOT_GIVEN {
+        let mut tx = superuser.begin().await.expect("begun");
+        let before = standing(&mut tx).await;
+        let grants: Vec<(String, String)> = sqlx::query_as(list).fetch_all(&mut *tx).await.expect("a list");
+        assert!(grants.len() > 100, "{what}: {grants:?}");
+        for (statement, _) in &grants {
+            run(&mut tx, statement).await;
+        }
+        let offences = lint(&mut tx).await.expect("answers");
+        let found: BTreeSet<_> = offences
+            .iter()
+            .filter(|offence| offence.rule == "rights_of_roles")
+            .map(|offence| &offence.object)
+            .collect();
+        let given: BTreeSet<_> = grants.iter().map(|(_, object)| object).collect();
+        let differing: Vec<_> = given.symmetric_difference(&found).collect();
+        assert!(differing.is_empty(), "{what}: {differing:#?}");
+        for offence in offences.iter().filter(|offence| offence.rule == "rights_of_roles") {
+            run(&mut tx, &offence.remedy).await;
+        }
+        let after = standing(&mut tx).await;
+        let changed: Vec<_> = before.symmetric_difference(&after).collect();
+        assert!(changed.is_empty(), "{what}: {changed:#?}");
+        tx.rollback().await.expect("rolled back");
+        println!("{what}: {} rights given, found and taken back", given.len());
+    }
+}
+
 #[tokio::test]
 async fn every_definer_function_is_missed() {
     let database = TestDatabase::create().await;

@@ -53,9 +53,9 @@ pub static RULES: [Rule; 32] = [
         "A partition has no policies of its own: whoever could read it directly would be past those of the whole."
     ),
     rule!(
-        "missing_rights",
-        "src/data/catalogue/rules/missing_rights.sql",
-        "A right that was taken away stops whoever needs it, and at the moment of the need."
+        "rights_of_roles",
+        "src/data/catalogue/rules/rights_of_roles.sql",
+        "A right that was taken away stops whoever needs it, and at the moment of the need; one too many is there for whoever takes a role over."
     ),
     rule!(
         "rights_to_the_record",

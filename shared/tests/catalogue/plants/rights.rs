@@ -148,23 +148,49 @@ pub(super) const PLANTS: &[Plant] = &[
         "elsewhere.planted, owned by countersign_app",
     ),
     plant(
-        "missing_rights",
+        "rights_of_roles",
         "REVOKE SELECT ON users FROM countersign_app",
         "SELECT on users for countersign_app, missing",
     ),
     plant(
-        "missing_rights",
+        "rights_of_roles",
         "REVOKE UPDATE (version) ON approval_requests FROM countersign_sweeper",
         "UPDATE (version) on approval_requests for countersign_sweeper, missing",
     ),
     plant(
-        "missing_rights",
+        "rights_of_roles",
         "REVOKE EXECUTE ON FUNCTION uuid7_floor(timestamptz) FROM countersign_sweeper",
         "EXECUTE on ROUTINE uuid7_floor(timestamp with time zone) for countersign_sweeper, missing",
     ),
     plant(
-        "missing_rights",
+        "rights_of_roles",
         "REVOKE USAGE ON SCHEMA lookup FROM countersign_app",
         "USAGE on SCHEMA lookup for countersign_app, missing",
+    ),
+    plant(
+        "rights_of_roles",
+        "GRANT DELETE ON outbox TO countersign_sweeper",
+        "DELETE on outbox for countersign_sweeper",
+    ),
+    // It has the columns, and must have them again when it loses the table.
+    plant(
+        "rights_of_roles",
+        "GRANT SELECT ON approval_requests TO countersign_auditor",
+        "SELECT on approval_requests for countersign_auditor",
+    ),
+    plant(
+        "rights_of_roles",
+        "GRANT SELECT (action_nonce) ON approval_requests TO countersign_auditor",
+        "SELECT (action_nonce) on approval_requests for countersign_auditor",
+    ),
+    plant(
+        "rights_of_roles",
+        "GRANT EXECUTE ON FUNCTION uuid7_floor(timestamptz) TO countersign_lookup",
+        "EXECUTE on ROUTINE uuid7_floor(timestamp with time zone) for countersign_lookup",
+    ),
+    plant(
+        "rights_of_roles",
+        "GRANT USAGE ON SCHEMA lookup TO countersign_auditor",
+        "USAGE on SCHEMA lookup for countersign_auditor",
     ),
 ];

@@ -1,4 +1,5 @@
--- What the roles need to do their work. Who may call the definer functions stands with those.
+-- What the roles need to do their work, and nothing else: what is on the list and gone is missed, what is there and not on
+-- the list is too many. Who may call the definer functions stands with those.
 WITH relations (relation, role, privileges, columns) AS (VALUES
     ('_sqlx_migrations', 'countersign_app', 'SELECT', NULL),
     ('tenants', 'countersign_app', 'SELECT INSERT UPDATE', NULL),
@@ -53,31 +54,74 @@ WITH relations (relation, role, privileges, columns) AS (VALUES
     ('public', 'countersign_owner', 'USAGE CREATE'),
     ('public', 'countersign_lookup countersign_app countersign_sweeper countersign_auditor', 'USAGE'),
     ('lookup', 'countersign_app countersign_sweeper', 'USAGE')
-), wanted (object, privilege, columns, role, acl) AS (
-    -- A right on the whole table is one on its columns too.
-    SELECT c.oid::regclass::text, privilege, CASE WHEN a.attname IS NULL THEN '' ELSE format(' (%I)', a.attname) END, w.role,
-           coalesce(c.relacl, '{}') || coalesce(a.attacl, '{}')
+), wanted (kind, oid, attname, privilege, role) AS (
+    SELECT 'relation', c.oid, coalesce(a.attname::text, ''), privilege, w.role
     FROM relations w
     JOIN pg_class c ON c.oid = to_regclass('public.' || w.relation)
     CROSS JOIN unnest(string_to_array(w.privileges, ' ')) privilege
     LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = ANY (string_to_array(w.columns, ' '))
-    UNION ALL
-    SELECT 'ROUTINE ' || p.oid::regprocedure, 'EXECUTE', '', role, p.proacl
+    UNION
+    SELECT 'routine', p.oid, '', 'EXECUTE', role
     FROM routines w
     JOIN pg_proc p ON p.oid = to_regprocedure('public.' || w.signature)
     CROSS JOIN unnest(string_to_array(w.roles, ' ')) role
-    UNION ALL
-    SELECT format('SCHEMA %I', n.nspname), privilege, '', role, n.nspacl
+    UNION
+    SELECT 'schema', n.oid, '', privilege, role
     FROM schemas w
     JOIN pg_namespace n ON n.nspname = w.schema
     CROSS JOIN unnest(string_to_array(w.privileges, ' ')) privilege
     CROSS JOIN unnest(string_to_array(w.roles, ' ')) role
+), ours AS (
+    SELECT oid, nspacl, nspowner FROM pg_namespace
+    WHERE nspname NOT LIKE 'pg\_%' AND nspname <> 'information_schema'
+), given (kind, oid, attname, owner, acl) AS (
+    -- Partitions have no rights at all, which is a rule of its own.
+    SELECT 'relation', c.oid, '', c.relowner, c.relacl
+    FROM pg_class c JOIN ours ON ours.oid = c.relnamespace
+    WHERE NOT c.relispartition AND c.oid NOT IN (SELECT objid FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e')
+    UNION ALL
+    SELECT 'relation', c.oid, a.attname::text, c.relowner, a.attacl
+    FROM pg_class c JOIN ours ON ours.oid = c.relnamespace
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE NOT c.relispartition AND c.oid NOT IN (SELECT objid FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e')
+    UNION ALL
+    SELECT 'routine', p.oid, '', p.proowner, p.proacl
+    FROM pg_proc p JOIN ours ON ours.oid = p.pronamespace
+    WHERE NOT p.prosecdef AND p.oid NOT IN (SELECT objid FROM pg_depend WHERE classid = 'pg_proc'::regclass AND deptype = 'e')
+    UNION ALL
+    SELECT 'schema', oid, '', nspowner, nspacl FROM ours
+    WHERE oid NOT IN (SELECT objid FROM pg_depend WHERE classid = 'pg_namespace'::regclass AND deptype = 'e')
+), there (kind, oid, attname, privilege, role) AS (
+    -- What others have is found by the rules on strangers and on PUBLIC.
+    SELECT DISTINCT given.kind, given.oid, given.attname, acl.privilege_type, r.rolname::text
+    FROM given CROSS JOIN LATERAL aclexplode(given.acl) acl
+    JOIN pg_roles r ON r.oid = acl.grantee AND r.rolname IN (
+        'countersign_owner', 'countersign_lookup', 'countersign_migrator',
+        'countersign_app', 'countersign_sweeper', 'countersign_auditor')
+    WHERE acl.grantee <> given.owner
+), differing (kind, oid, attname, privilege, role, is_missing) AS (
+    SELECT w.*, true FROM wanted w
+    WHERE NOT EXISTS (
+        -- A right on the whole table is one on its columns too.
+        SELECT FROM there t
+        WHERE (t.kind, t.oid, t.privilege, t.role) = (w.kind, w.oid, w.privilege, w.role) AND t.attname IN (w.attname, ''))
+    UNION ALL
+    SELECT t.*, false FROM (SELECT * FROM there EXCEPT SELECT * FROM wanted) t
 )
-SELECT format('%s%s on %s for %I, missing', privilege, w.columns, w.object, w.role) AS "object!",
-       format('GRANT %s%s ON %s TO %I;', privilege, w.columns, w.object, w.role) AS "remedy!"
-FROM wanted w
-WHERE NOT EXISTS (
-    SELECT FROM aclexplode(w.acl) acl
-    JOIN pg_roles r ON r.oid = acl.grantee AND r.rolname = w.role
-    WHERE acl.privilege_type = w.privilege)
+SELECT format('%s%s on %s for %I%s', privilege, part, object, role, CASE WHEN is_missing THEN ', missing' END) AS "object!",
+       CASE WHEN is_missing THEN format('GRANT %s%s ON %s TO %I;', privilege, part, object, role)
+            -- With the right on the whole table Postgres takes those on its columns away too.
+            ELSE concat_ws(' ', format('REVOKE %s%s ON %s FROM %I;', privilege, part, object, role),
+                'GRANT ' || privilege || kept.columns || format(' ON %s TO %I;', object, role)) END AS "remedy!"
+FROM differing d
+CROSS JOIN LATERAL (SELECT
+    CASE kind WHEN 'relation' THEN CASE WHEN c.relkind = 'S' THEN 'SEQUENCE ' ELSE '' END || d.oid::regclass
+              WHEN 'routine' THEN 'ROUTINE ' || d.oid::regprocedure
+              ELSE format('SCHEMA %s', d.oid::regnamespace) END AS object,
+    CASE attname WHEN '' THEN '' ELSE format(' (%I)', attname) END AS part
+    FROM (SELECT) nothing LEFT JOIN pg_class c ON c.oid = d.oid AND d.kind = 'relation') named
+CROSS JOIN LATERAL (
+    SELECT ' (' || string_agg(quote_ident(w.attname), ', ' ORDER BY w.attname) || ')' AS columns FROM wanted w
+    WHERE d.attname = '' AND (w.kind, w.oid, w.privilege, w.role) = (d.kind, d.oid, d.privilege, d.role) AND w.attname <> ''
+) kept
 ORDER BY 1
