@@ -10,7 +10,9 @@ command, and each is answered by a line, `{"done": …}` or `{"error": …}`:
     postgres stop | kill | start | restart        redis stop | kill | start | restart | flush
 
 `stop` is orderly, `kill` is a crash. Ports and data stay over a restart, but a Redis that ended has forgotten everything.
-When stdin closes both are ended and all their files removed. Everything else that is said goes to stderr.
+When stdin closes, with both of them up, everything they hold and have logged is looked through for secrets; the last line says
+how much that was, `{"searched": <bytes>}`, or `{"error": …}`. Then both are ended and all their files removed. Everything else
+that is said goes to stderr.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import sys
 
 from stack import ports, redis
 from stack.kept import keep
+from stack.leftovers import examine, known
 from stack.places import Home, Servant, remove
 from stack.postgres import FOR_FAULTS, SUPERUSER, TEST_ROLE_PASSWORD, Cluster
 from stack.processes import Stop, Supervisor, raise_on_signals
@@ -36,6 +39,7 @@ class Pair:
     def __init__(self, home: Home, supervisor: Supervisor) -> None:
         self._home = home
         self._supervisor = supervisor
+        self._urls: dict[str, str] = {}
         finder = Finder(os.environ.get("COUNTERSIGN_SERVERS") or None, supervisor, Progress())
         servant = Servant()
         secrets = keep(home.path / "secrets.json")
@@ -49,18 +53,29 @@ class Pair:
     def begin(self) -> dict[str, str]:
         self.start("postgres")
         self._cluster.prepare([DATABASE])
-        return {
-            "postgres": self._cluster.url(SUPERUSER, "postgres"),
-            "role_password": TEST_ROLE_PASSWORD,
-            "database": DATABASE,
-            "redis": self.start("redis"),
-        }
+        self.start("redis")
+        return {**self._urls, "role_password": TEST_ROLE_PASSWORD, "database": DATABASE}
 
-    def start(self, server: str) -> str:
+    def start(self, server: str) -> None:
         if server == "postgres":
             self._cluster.start(self._supervisor, FOR_FAULTS, self._postgres_port)
-            return self._cluster.url(SUPERUSER, "postgres")
-        return redis.start(self._home, self._redis, self._password, self._supervisor, self._redis_port, durable=False)
+            self._urls[server] = self._cluster.url(SUPERUSER, "postgres")
+        else:
+            self._urls[server] = redis.start(
+                self._home, self._redis, self._password, self._supervisor, self._redis_port, durable=False
+            )
+
+    def search(self) -> int:
+        """Looks for secrets in what both hold and have logged; how many bytes that was."""
+        logs = sorted((self._home.path / "logs").glob("*.log"))
+        needles = known([self._home.path / "secrets.json"])
+        try:
+            finds, places = examine(needles, self._urls["postgres"], self._urls["redis"], logs)
+        except OSError as error:
+            raise Problem(f"what the servers hold could not be looked through: {error}") from None
+        if finds:
+            raise Problem("credentials were left in the servers:\n" + "\n".join(map(str, finds)))
+        return sum(map(len, places.values()))
 
     def obey(self, server: str, verb: str) -> None:
         name = {"postgres": "Postgres", "redis": "Redis"}.get(server)
@@ -95,6 +110,11 @@ def main() -> int:
                 answer({"done": line.strip()})
             except Problem as problem:
                 answer({"error": str(problem)})
+        try:
+            answer({"searched": pair.search()})
+        except Problem as problem:
+            answer({"error": str(problem)})
+            return 1
         return 0
     except Stop as stop:
         return stop.exit_code

@@ -90,6 +90,7 @@ class Supervisor:
     def __init__(self, ledger: Path) -> None:
         self._ledger = ledger
         self._children: list[Child] = []
+        self._logs: set[Path] = set()
 
     def end_leftovers(self) -> list[str]:
         """Ends what an earlier run that was killed left behind; returns the names."""
@@ -113,7 +114,8 @@ class Supervisor:
 
     def start(self, name: str, command: list[str], log: Path, *, end_with: int = signal.SIGTERM, **options) -> Child:
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(log, "wb") as output:
+        # It begins with us; what a program said before it was ended and started again stays in it.
+        with open(log, "ab" if log in self._logs else "wb") as output:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -123,6 +125,7 @@ class Supervisor:
                 preexec_fn=_die_with_parent(end_with),
                 **options,
             )
+        self._logs.add(log)
         child = Child(name, process, log, end_with)
         self._children.append(child)
         self._write()

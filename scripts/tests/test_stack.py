@@ -132,6 +132,15 @@ class Processes(unittest.TestCase):
         supervisor.end_all()
         self.assertFalse(other.running())
 
+    def test_a_log_begins_with_the_supervisor_and_goes_on_when_a_program_is_started_again(self):
+        log = self.folder / "log"
+        log.write_text("an earlier run\n")
+        supervisor = Supervisor(self.folder / "ledger.json")
+        for word in ("first", "second"):
+            supervisor.start("a voice", ["echo", word], log).process.wait()
+            supervisor.end("a voice")
+        self.assertEqual(log.read_text(), "first\nsecond\n")
+
     def test_a_program_that_ended_by_itself_is_named_with_its_last_words(self):
         supervisor = Supervisor(self.folder / "ledger.json")
         child = supervisor.start("the door", ["sh", "-c", "echo it is locked; exit 3"], self.folder / "log")

@@ -165,6 +165,8 @@ impl Run {
         summary.print();
         wrong.extend(missing(&summary));
         wrong.extend(findings.wrong);
+        let searched = self.weather.servers.end().await;
+        println!("{searched:>6}  bytes of the servers in which no secret stands");
         wrong
     }
 

@@ -14,7 +14,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-/// The two servers. They end, and their files go, when this value does.
+/// The two servers. They end, and their files go, when this value does; [`end`](Self::end) also looks into them.
 pub struct Servers {
     // Closing its stdin is what ends the script; it is dropped before the child is waited for by nobody.
     stdin: ChildStdin,
@@ -77,6 +77,21 @@ impl Servers {
             .expect("the script answers");
         let answer: Value = serde_json::from_str(&answer).expect("JSON");
         assert_eq!(answer["done"], order, "{answer}");
+    }
+
+    /// Ends both, and fails if a secret stood in what they held or have logged. Says how many bytes that was.
+    pub async fn end(self) -> u64 {
+        let Self {
+            stdin,
+            mut answers,
+            _script,
+            ..
+        } = self;
+        drop(stdin);
+        let answer = answers.next_line().await.expect("readable");
+        let answer = answer.expect("the script says what it found");
+        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        answer["searched"].as_u64().unwrap_or_else(|| panic!("{answer}"))
     }
 
     /// The URL of a role's connection.
