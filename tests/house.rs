@@ -2,20 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cargo_metadata::{DependencyKind, MetadataCommand};
+use std::process::Command;
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use regex::Regex;
 
 const FUNCTIONS: [&str; 5] = ["approval", "audit", "health", "outbox", "tenant"];
 
-/// What each of our packages needs to run, of ours and of others.
-fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
-    let metadata = MetadataCommand::new()
+fn metadata() -> Metadata {
+    MetadataCommand::new()
         .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
         .no_deps()
         .other_options(vec!["--locked".to_owned(), "--offline".to_owned()])
         .exec()
-        .expect("cargo metadata");
-    metadata
+        .expect("cargo metadata")
+}
+
+/// What each of our packages needs to run, of ours and of others.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    metadata()
         .workspace_packages()
         .into_iter()
         .map(|package| {
@@ -64,13 +69,7 @@ fn lambda_and_aws_are_known_in_one_room() {
 
 #[test]
 fn only_tests_enable_the_testing_room() {
-    let metadata = MetadataCommand::new()
-        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
-        .no_deps()
-        .other_options(vec!["--locked".to_owned(), "--offline".to_owned()])
-        .exec()
-        .expect("cargo metadata");
-    for package in metadata.workspace_packages() {
+    for package in metadata().workspace_packages() {
         for dependency in &package.dependencies {
             let testing = dependency.features.iter().any(|feature| feature == "testing");
             let test_package = package.name.as_str() == "system-tests";
@@ -81,6 +80,51 @@ fn only_tests_enable_the_testing_room() {
             );
         }
     }
+}
+
+/// Which of our packages a build of these packages gives the feature `testing`.
+fn given_testing<'a>(packages: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
+    let mut tree = Command::new(env!("CARGO"));
+    tree.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).args([
+        "tree",
+        "--locked",
+        "--offline",
+        "--edges",
+        "normal,build",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}\t{f}",
+    ]);
+    for package in packages {
+        tree.args(["--package", package]);
+    }
+    let told = tree.output().expect("cargo runs");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let lines = String::from_utf8(told.stdout).expect("UTF-8");
+    let given = lines
+        .lines()
+        .filter_map(|line| line.trim_end_matches(" (*)").split_once('\t'))
+        .filter(|(_, features)| features.split(',').any(|feature| feature == "testing"))
+        .map(|(package, _)| package.split(' ').next().unwrap_or_default().to_owned());
+    given.collect()
+}
+
+#[test]
+fn what_is_deployed_is_built_without_the_testing_room() {
+    let metadata = metadata();
+    let deployed: BTreeSet<&str> = metadata.workspace_metadata["lambda"]["build"]["packages"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|name| name.as_str())
+        .collect();
+    assert_eq!(deployed, BTreeSet::from(FUNCTIONS));
+    assert_eq!(given_testing(deployed.iter().copied()), BTreeSet::new());
+    assert_eq!(given_testing(["countersign"]), BTreeSet::new());
+    // Together with the tests they would have it.
+    let with_tests = given_testing(deployed.into_iter().chain(["system-tests"]));
+    assert!(with_tests.contains("shared"), "{with_tests:?}");
 }
 
 #[test]
