@@ -212,6 +212,10 @@ def names_and_ids(run: Run, stage: dict) -> None:
         run.must(400, "POST", "/api/v1/api-keys", body={"role": "agent", "caller_id": credential}, **admin)
         run.must(400, "POST", "/api/v1/users", body={"email": "x@leaks.example", "name": credential, "role": "auditor"}, **admin)
         run.must(400, "POST", "/api/v1/tenants", body={"name": credential}, **stage["operator"])
+    for field in ("decision", "outcome"):
+        # Of the credentials known by their form the one that is written like a decision.
+        access_key = run.secret(f"an access key as a {field}", "AKIA" + "".join(secrets.choice("ABCDEFGH234567") for _ in range(16)))
+        run.must(400, "POST", "/api/v1/audit/events", body={**event, field: access_key}, **agent)
     for field in ("risk_labels", "approver_groups"):
         run.must(400, "POST", "/api/v1/approvals", body={"tool_call": {"tool": "t"}, "reason": "r", field: [key]}, **agent)
     run.must(400, "POST", "/api/v1/audit/events", body={**event, "risk_labels": [key]}, **agent)

@@ -184,6 +184,8 @@ impl Submission {
             ("tool", Some(&self.tool)),
             ("action", self.action.as_ref()),
             ("correlation_id", self.correlation_id.as_ref()),
+            ("decision", self.decision.as_ref()),
+            ("outcome", self.outcome.as_ref()),
         ];
         let labels = self.risk_labels.iter().map(|label| ("risk_labels", Some(label)));
         match names
@@ -291,6 +293,10 @@ mod tests {
             assert_eq!(broken(&json!({field: format!("of-{token}")})), field);
         }
         assert_eq!(broken(&json!({"risk_labels": ["fine", token]})), "risk_labels");
+        // The example of AWS's own documentation, which is written like a decision.
+        for field in ["decision", "outcome"] {
+            assert_eq!(broken(&json!({field: "AKIAIOSFODNN7EXAMPLE"})), field);
+        }
         // Arguments are sanitized; a name that only speaks of secrets is a name.
         let fine = json!({"tool": "token:refresh", "request_id": "cs_dev_1", "arguments": {"token": token}});
         assert!(submission(&fine).accept("agent:x").is_ok());
