@@ -30,9 +30,9 @@ use tokio::{task::JoinSet, time::Instant};
 use deaths::kill_now_and_then;
 use leases::{die_holding_leases, not_taken_over};
 use minimums::missing;
-use stage::fleet;
+use stage::{SKEWED_SWEEP, fleet};
 use summary::Summary;
-use sweeps::{catch_up, sweep_until};
+use sweeps::{catch_up, sweep_until, went_on};
 
 /// What two cores do in a minute and a half; `make soak` sends 20,000 a round.
 const REQUESTS: u64 = 6_000;
@@ -157,6 +157,7 @@ impl Run {
             losses: &losses,
             services: &fleet.services(),
             sweeps_killed,
+            skewed_sweeps: went_on(&fleet.printed(SKEWED_SWEEP).unwrap_or_default()),
             leases: leases.len(),
             loaded,
             took: self.began.elapsed(),

@@ -28,6 +28,10 @@ pub(crate) fn missing(run: &Summary<'_>) -> Vec<String> {
         expect(is_there, format!("a function killed {name}"));
     }
     expect(run.sweeps_killed > 0, "a sweep killed under load".to_owned());
+    expect(
+        run.skewed_sweeps > 0,
+        "a sweep that went on though its clock was ahead".to_owned(),
+    );
     expect(run.leases > 0, "a delivery under the lease of a dead sweep".to_owned());
     for name in Operation::NAMES {
         let is_there = run
@@ -79,14 +83,15 @@ fn a_run_in_which_nothing_happened_lacks_all_of_it() {
         losses: &system_tests::fleet::Losses::default(),
         services: &[],
         sweeps_killed: 0,
+        skewed_sweeps: 0,
         leases: 0,
         loaded: std::time::Duration::ZERO,
         took: std::time::Duration::ZERO,
         seed: 0,
     };
-    // Three moments, a sweep, a lease, the operations, the skewed processes, the troubles.
+    // Three moments, a sweep, one that is skewed, a lease, the operations, the skewed processes, the troubles.
     assert_eq!(
         missing(&nothing).len(),
-        5 + Operation::NAMES.len() + 1 + Trouble::ALL.len()
+        6 + Operation::NAMES.len() + 1 + Trouble::ALL.len()
     );
 }

@@ -19,6 +19,8 @@ pub(crate) struct Summary<'a> {
     pub(crate) services: &'a [Service],
     /// Sweeps that were killed while there was load.
     pub(crate) sweeps_killed: u64,
+    /// Sweeps of more than one turn by a process whose clock is ahead.
+    pub(crate) skewed_sweeps: usize,
     /// Deliveries that a dead sweep left under a lease.
     pub(crate) leases: usize,
     pub(crate) loaded: Duration,
@@ -83,6 +85,10 @@ impl Summary<'_> {
         for (what, count) in deaths {
             println!("{count:>6}  {what}");
         }
+        println!(
+            "{:>6}  sweeps that went on though their clock was ahead",
+            self.skewed_sweeps
+        );
         println!("{:>6}  deliveries left under the lease of a dead sweep", self.leases);
         println!("\n{:>6}  rules over all rows", RULES.len());
         for (what, count) in &self.findings.compared {

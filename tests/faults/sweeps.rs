@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 use system_tests::fleet::{Fate, Fleet};
 use tokio::time::sleep;
@@ -36,6 +36,18 @@ pub(crate) async fn sweep(fleet: &Fleet) -> Fate {
         "resources": ["arn:aws:events:us-east-1:123456789012:rule/sweep"], "detail": {}
     });
     fleet.invoke("outbox", event.to_string(), SWEEP_DEADLINE).await
+}
+
+/// Of the sweeps that an environment has told of, how many took more than the one turn that each takes however little time
+/// it has.
+pub(crate) fn went_on(printed: &[String]) -> usize {
+    let lines = printed
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let summaries = lines.filter_map(|line| serde_json::from_str::<Value>(line["summary"].as_str()?).ok());
+    summaries
+        .filter(|summary| summary["turns"].as_u64().is_some_and(|turns| turns > 1))
+        .count()
 }
 
 /// Sweeps until nothing is left to do. What waits for its next attempt need not wait here: how long it does is shown

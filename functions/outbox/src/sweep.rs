@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use shared::context::AppContext;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -12,6 +13,7 @@ use crate::{
     fan_out::fan_out,
     handlers::Handlers,
     housekeeping::keep_house,
+    time_left::time_left,
 };
 
 /// A sweep ends this long before its deadline, so that what it has begun is over by then.
@@ -65,9 +67,14 @@ pub async fn run_once(ctx: &AppContext) -> Turn {
     Sweep::new(ctx.clone(), Handlers::standard()).turn().await
 }
 
-/// Sweeps with the product's handlers: see [`Sweep::run`].
-pub async fn sweep(ctx: &AppContext, time_left: Option<Duration>) -> Summary {
-    Sweep::new(ctx.clone(), Handlers::standard()).run(time_left).await
+/// Sweeps with the product's handlers until shortly before the deadline that Lambda set, if it is known: see [`Sweep::run`].
+pub async fn sweep(ctx: &AppContext, deadline: Option<DateTime<Utc>>) -> Summary {
+    let sweep = Sweep::new(ctx.clone(), Handlers::standard());
+    let left = match deadline {
+        Some(deadline) => time_left(ctx, deadline).await,
+        None => None,
+    };
+    sweep.run(left).await
 }
 
 impl Sweep {

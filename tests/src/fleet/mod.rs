@@ -225,14 +225,15 @@ impl Fleet {
     /// What the environments of a function have printed, line by line.
     #[must_use]
     pub fn log_lines(&self, function: &str) -> Vec<String> {
-        let mut lines = Vec::new();
-        for index in 0.. {
-            let Ok(text) = std::fs::read(self.logs.join(format!("{function}-{index}.log"))) else {
-                return lines;
-            };
-            lines.extend(String::from_utf8_lossy(&text).lines().map(str::to_owned));
-        }
-        lines
+        let environments = (0..).map_while(|index| self.printed(&format!("{function}-{index}")));
+        environments.flatten().collect()
+    }
+
+    /// What one environment has printed, line by line; `None` when it has never begun.
+    #[must_use]
+    pub fn printed(&self, environment: &str) -> Option<Vec<String>> {
+        let text = std::fs::read(self.logs.join(format!("{environment}.log"))).ok()?;
+        Some(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
     }
 
     fn next_death(&self, function: &str) -> Option<Moment> {

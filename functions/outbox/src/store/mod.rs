@@ -4,6 +4,7 @@
 //! times are compared with `now()`, which an index can serve and which only errs towards later.
 
 pub(crate) mod approvals;
+pub(crate) mod clock;
 pub(crate) mod deliveries;
 pub(crate) mod events;
 pub(crate) mod upkeep;

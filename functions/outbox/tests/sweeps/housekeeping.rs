@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use outbox::sweep;
 use shared::testing::TestStack;
 use sqlx::AssertSqlSafe;
 
-use crate::{count, run};
+use crate::{count, run, sweep_with, willing};
 
 /// One invocation with no time left: a single turn, and the upkeep.
 async fn invoke(stack: &TestStack) -> u64 {
-    let summary = sweep(&stack.sweeper, Some(Duration::ZERO)).await;
+    let summary = sweep_with(stack, &willing()).run(Some(Duration::ZERO)).await;
     assert_eq!(summary.turns, 1);
     summary.done.failures
 }

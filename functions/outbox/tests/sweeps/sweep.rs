@@ -5,8 +5,11 @@ use std::{
     time::Duration,
 };
 
+use chrono::TimeDelta;
 use futures_util::FutureExt as _;
+use outbox::sweep;
 use shared::{
+    context::Clock,
     data::TenantScope,
     journal::outbox::{NewOutboxEvent, enqueue},
     testing::TestStack,
@@ -64,6 +67,33 @@ async fn without_time_it_takes_one_turn() {
     enqueue_test(&stack, tenant_id).await;
     let summary = sweep_with(&stack, &willing()).run(Some(Duration::from_secs(1))).await;
     assert_eq!((summary.turns, summary.done.delivered), (1, 1));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_takes_nothing_from_the_time_there_is() {
+    let settings = [("OUTBOX_SWEEP_SECONDS", "2"), ("OUTBOX_TURN_MS", "100")];
+    for ahead in [-60, 0, 60] {
+        let stack = TestStack::with(&settings).await;
+        // By a clock that is a minute ahead there are ten of seventy seconds left, of which three are never used.
+        let deadline = |seconds| Some(Clock::system().now() + TimeDelta::seconds(seconds));
+        stack.clock.shift(TimeDelta::seconds(ahead));
+        let summary = sweep(&stack.sweeper, deadline(63)).await;
+        assert!(summary.turns > 3, "{ahead} s ahead: {summary:?}");
+        // And a deadline that is near is near, however far it seems.
+        let summary = sweep(&stack.sweeper, deadline(3)).await;
+        assert_eq!(summary.turns, 1, "{ahead} s ahead");
+    }
+}
+
+#[tokio::test]
+async fn without_the_databases_clock_its_own_will_do() {
+    let stack = TestStack::with(&[
+        ("SWEEPER_DATABASE_URL", "postgres://someone:hidden@127.0.0.1:1/x"),
+        ("DATABASE_ACQUIRE_TIMEOUT_MS", "100"),
+    ])
+    .await;
+    let summary = sweep(&stack.sweeper, Some(stack.clock.now() + TimeDelta::seconds(3))).await;
+    assert_eq!(summary.turns, 1);
 }
 
 #[tokio::test]
