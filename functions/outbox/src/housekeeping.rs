@@ -1,4 +1,4 @@
-//! Upkeep, once an invocation: the audit log's partitions ahead of time, and idempotency records that have expired.
+//! Upkeep in every invocation: the audit log's partitions ahead of time, and idempotency records that have expired.
 
 use shared::context::AppContext;
 
@@ -8,17 +8,19 @@ use crate::store::upkeep;
 const MONTHS_AHEAD: i32 = 6;
 /// One deletion is short enough not to hold anybody up.
 const BATCH: i64 = 1_000;
-/// What is left after this many is the next invocation's.
-const MOST_BATCHES: usize = 20;
+/// So many deletions are one turn's, and the events that came meanwhile are next.
+const MOST_BATCHES: usize = 5;
 
-/// Does the upkeep, unless another sweep is doing it now.
+/// Does the upkeep, unless another sweep is doing it now. `true` when there are more expired records, for
+/// [`delete_expired_records`].
 ///
 /// # Errors
 /// Postgres refused or is gone. What was committed before stays.
-pub(crate) async fn keep_house(ctx: &AppContext) -> Result<(), sqlx::Error> {
+pub(crate) async fn keep_house(ctx: &AppContext) -> Result<bool, sqlx::Error> {
     let mut tx = ctx.db.begin_without_tenant().await?;
     if !upkeep::try_lock(&mut tx).await? {
-        return tx.commit().await;
+        tx.commit().await?;
+        return Ok(false);
     }
     upkeep::bound_lock_waits(&mut tx).await?;
     let made = upkeep::make_partitions(&mut tx, MONTHS_AHEAD).await?;
@@ -26,17 +28,23 @@ pub(crate) async fn keep_house(ctx: &AppContext) -> Result<(), sqlx::Error> {
     if made > 0 {
         tracing::info!(made, "partitions of the audit log were made ahead of time");
     }
+    delete_expired_records(ctx).await
+}
 
+/// Deletes idempotency records that have expired, as many as a turn may. `true` when there are more, and no other sweep is at
+/// them.
+///
+/// # Errors
+/// Postgres refused or is gone. What was committed before stays.
+pub(crate) async fn delete_expired_records(ctx: &AppContext) -> Result<bool, sqlx::Error> {
     for _ in 0..MOST_BATCHES {
         let mut tx = ctx.db.begin_without_tenant().await?;
-        if !upkeep::try_lock(&mut tx).await? {
-            return tx.commit().await;
-        }
-        let deleted = upkeep::delete_expired_idempotency_keys(&mut tx, BATCH).await?;
+        let is_full = upkeep::try_lock(&mut tx).await?
+            && upkeep::delete_expired_idempotency_keys(&mut tx, BATCH).await? >= BATCH.unsigned_abs();
         tx.commit().await?;
-        if i64::try_from(deleted).is_ok_and(|deleted| deleted < BATCH) {
-            break;
+        if !is_full {
+            return Ok(false);
         }
     }
-    Ok(())
+    Ok(true)
 }

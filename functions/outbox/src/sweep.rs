@@ -12,7 +12,7 @@ use crate::{
     expire::{Stuck, expire},
     fan_out::fan_out,
     handlers::Handlers,
-    housekeeping::keep_house,
+    housekeeping::{delete_expired_records, keep_house},
     time_left::time_left,
 };
 
@@ -60,6 +60,16 @@ pub struct Sweep {
     stuck: Stuck,
     /// When nothing new is begun any more.
     until: Instant,
+    upkeep: Upkeep,
+}
+
+/// What is left to do for the tables in this invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Upkeep {
+    Everything,
+    /// There were more expired records than one turn deletes.
+    Records,
+    Nothing,
 }
 
 /// One turn with the product's handlers.
@@ -87,6 +97,7 @@ impl Sweep {
             handlers,
             stuck: Stuck::new(),
             until,
+            upkeep: Upkeep::Everything,
         }
     }
 
@@ -101,8 +112,7 @@ impl Sweep {
         let pause = Duration::from_millis(self.ctx.config.outbox.turn_ms);
         let mut summary = Summary::default();
         loop {
-            let is_first = summary.turns == 0;
-            let Ok(turn) = timeout_at(self.until + OVERRUN, self.turn_with_upkeep(is_first)).await else {
+            let Ok(turn) = timeout_at(self.until + OVERRUN, self.turn_with_upkeep()).await else {
                 tracing::error!("a turn of the sweep did not come to an end");
                 summary.done.failures += 1;
                 return summary;
@@ -116,11 +126,16 @@ impl Sweep {
         }
     }
 
-    async fn turn_with_upkeep(&mut self, is_first: bool) -> Turn {
+    async fn turn_with_upkeep(&mut self) -> Turn {
         let mut turn = self.turn().await;
-        if is_first {
-            turn.or_count("upkeep", keep_house(&self.ctx).await);
-        }
+        let outcome = match self.upkeep {
+            Upkeep::Everything => keep_house(&self.ctx).await,
+            Upkeep::Records => delete_expired_records(&self.ctx).await,
+            Upkeep::Nothing => Ok(false),
+        };
+        let more = turn.or_count("upkeep", outcome);
+        self.upkeep = if more { Upkeep::Records } else { Upkeep::Nothing };
+        turn.more |= more;
         turn
     }
 

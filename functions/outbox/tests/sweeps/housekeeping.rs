@@ -75,6 +75,25 @@ async fn idempotency_records_go_when_they_have_expired() {
 }
 
 #[tokio::test]
+async fn more_expired_records_than_a_turn_deletes_go_in_the_next_turns() {
+    // A pause would be longer than the sweep, so all of this has to happen without one.
+    let stack = TestStack::with(&[("OUTBOX_SWEEP_SECONDS", "60"), ("OUTBOX_TURN_MS", "59000")]).await;
+    let pool = stack.owner_pool();
+    stack.new_tenant().await;
+    run(
+        &pool,
+        "INSERT INTO idempotency_keys (tenant_id, principal, route, idempotency_key, body_hash, response_status,
+             response_body, created_at, expires_at)
+         SELECT t.id, 'agent:a', 'POST /x', 'key-' || n, '', 201, '{}', now() - interval '1 day', now() - interval '1 minute'
+         FROM tenants t, generate_series(1, 12500) n",
+    )
+    .await;
+    let summary = sweep_with(&stack, &willing()).run(Some(Duration::from_secs(50))).await;
+    assert_eq!((summary.turns, summary.done.failures), (3, 0));
+    assert_eq!(count(&pool, "SELECT count(*) FROM idempotency_keys").await, 0);
+}
+
+#[tokio::test]
 async fn while_another_sweep_is_at_it_the_upkeep_is_left_to_that_one() {
     let stack = TestStack::start().await;
     let mut other = stack.owner_pool().begin().await.unwrap();
