@@ -72,8 +72,9 @@ impl Weather {
             Some(expected) => self.until_ready_says(trouble, expected).await,
             None => "ok".to_owned(),
         };
-        // Once all tickets are gone nobody takes any more.
-        self.tickets.reach((first + lasting).min(self.tickets.total())).await;
+        // What was sent before it was noticed may all have been in time. Once all tickets are gone nobody takes any more.
+        let until = self.tickets.taken() + lasting;
+        self.tickets.reach(until.min(self.tickets.total())).await;
         self.end(trouble).await;
         let healed = Instant::now();
         let requests = self.tickets.taken() - first;
