@@ -34,8 +34,8 @@ use stage::{SKEWED_SWEEP, fleet};
 use summary::Summary;
 use sweeps::{catch_up, sweep_until, went_on};
 
-/// What two cores do in a minute and a half; `make soak` sends 20,000 a round.
-const REQUESTS: u64 = 6_000;
+/// What two cores do in two or three minutes; `make soak` sends 20,000 a round.
+const REQUESTS: u64 = 10_000;
 const TENANTS: usize = 3;
 const CLIENTS: usize = 12;
 /// A Postgres that is away makes each request wait for it.
