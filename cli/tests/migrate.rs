@@ -103,7 +103,7 @@ async fn a_database_that_is_not_ours_is_left_alone() {
         .expect("run");
     let changed = run(&environment, &["migrate", "up"]).expect(1);
     assert!(
-        changed.stderr.contains("is not the one that was applied"),
+        changed.stderr.contains("is not the one that was applied") && changed.stderr.contains("`make reset`"),
         "{}",
         changed.stderr
     );

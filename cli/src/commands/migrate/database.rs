@@ -157,7 +157,8 @@ pub(super) fn failed(error: MigrateError) -> Failure {
             "the database has the migration {version}, which this program does not know; use the program that made it"
         )),
         MigrateError::VersionMismatch(version) => Failure::failed(format!(
-            "the migration {version} is not the one that was applied to this database; it was changed since"
+            "the migration {version} is not the one that was applied to this database; it was changed since, which is only \
+             done before a first release: make the database anew (that of `make dev` with `make reset`)"
         )),
         MigrateError::Execute(error) if is_unavailable(&error) => Failure::unavailable(error.to_string()),
         MigrateError::ExecuteMigration(error, version) => Failure::failed(format!(
