@@ -90,10 +90,7 @@ fn headers_of(status: &str, authenticated: bool, idempotent: bool) -> Vec<(Known
         headers.extend([(RATE_LIMIT, when), (RATE_LIMIT_POLICY, when)]);
     }
     let retry = match status {
-        "429" => Some(When::Always),
-        // Readiness answers 503 with its own body, and says nothing of when.
-        "503" if authenticated => Some(When::Always),
-        "503" => Some(When::AtTimes),
+        "429" | "503" => Some(When::Always),
         // While the first request with the same key is in flight.
         "409" if idempotent => Some(When::AtTimes),
         _ => None,
