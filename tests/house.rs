@@ -217,6 +217,60 @@ fn a_route_past_the_description_is_noticed_however_it_is_written() {
     assert!(unseen_routes("// .route(\ntable.routes(\n    routes!(get_task::get_task))").is_empty());
 }
 
+/// What a source writes to the log, by the words that every such line has: the last text in its macro, up to what is filled in.
+fn logged(source: &str) -> Vec<String> {
+    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let call = Regex::new(r"tracing::(?:error|warn|info)!\(").expect("a pattern");
+    let token = Regex::new(r#""((?:[^"\\]|\\.)*)"|[()]"#).expect("a pattern");
+    let mut found = Vec::new();
+    for start in call.find_iter(code) {
+        let (mut depth, mut words) = (1, "");
+        for token in token.captures_iter(&code[start.end()..]) {
+            match (&token[0], token.get(1)) {
+                ("(", _) => depth += 1,
+                (")", _) => depth -= 1,
+                (_, text) => words = text.map_or("", |text| text.as_str()),
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+        let fixed = words.split(['{', ';']).next().unwrap_or_default();
+        found.push(fixed.trim_end_matches([' ', ':']).to_owned());
+    }
+    found
+}
+
+#[test]
+fn the_lines_that_can_be_logged_are_documented() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the workspace");
+    let page = std::fs::read_to_string(root.join("docs/logging.md")).expect("the page");
+    let (mut missing, mut lines) = (Vec::new(), 0);
+    for room in ["functions", "shared"] {
+        visit(&root.join(room), &mut |path, text| {
+            let is_product = path.components().any(|part| part.as_os_str() == "src")
+                && !path.components().any(|part| part.as_os_str() == "testing");
+            for words in if is_product { logged(text) } else { Vec::new() } {
+                lines += 1;
+                if !page.contains(&words) {
+                    missing.push(format!("{}: {words}", path.display()));
+                }
+            }
+        });
+    }
+    assert!(missing.is_empty(), "docs/logging.md does not name {missing:#?}");
+    assert!(lines >= 20, "{lines}: the lines are where this test looks for them");
+}
+
+#[test]
+fn a_line_is_known_by_its_words() {
+    let source = r#"tracing::warn!(%error, at = "x", "it was \"missed\""); done.inspect_err(|e| tracing::error!(
+            %e, "no (never): {e}"))?; match x { _ => tracing::warn!(f(1, "a"), "one"), } tracing::info!(event = "sweep", %summary); #[cfg(test)] tracing::error!("of a test");"#;
+    assert_eq!(logged(source), [r#"it was \"missed\""#, "no (never)", "one", "sweep"]);
+}
+
 fn visit(directory: &std::path::Path, look: &mut impl FnMut(&std::path::Path, &str)) {
     for entry in std::fs::read_dir(directory).expect("a folder") {
         let path = entry.expect("an entry").path();

@@ -12,7 +12,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     http::{
-        HeaderMap, HeaderName, HeaderValue, Request, Uri,
+        HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
         header::{CACHE_CONTROL, CONTENT_TYPE, HOST, SET_COOKIE},
         uri::PathAndQuery,
     },
@@ -37,16 +37,16 @@ use crate::{
     config::Draft,
     context::{AppContext, Clock, Duty},
     http::{ApiError, ErrorCode},
-    telemetry,
+    telemetry::{self, CanonicalLine},
 };
 
-pub use event::Refusal;
+use event::Refusal;
 
 /// The address that the gateway saw the request come from; not what the client claims in `X-Forwarded-For`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceAddress(pub String);
 
-/// The id that Lambda gave this invocation; the lines of its platform log carry it.
+/// The id that Lambda gave this invocation: the lines of its platform log carry it, and so does the canonical line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LambdaRequestId(pub String);
 
@@ -163,28 +163,32 @@ async fn answer(
     event: Bytes,
     context: Context,
 ) -> Result<impl Serialize + fmt::Debug + use<>, Infallible> {
+    let started = Instant::now();
     let event = event::decode(&event);
     let named = event.as_ref().ok().and_then(event::request_id);
     let request_id = named.unwrap_or(&context.request_id).to_owned();
     // RFC 9110 §9.3.2: an answer to HEAD has no content. The router sees to that, but not for what never reaches it.
-    let is_head = event
-        .as_ref()
-        .ok()
-        .and_then(|event| event.pointer("/requestContext/http/method"))
-        .is_some_and(|method| method == "HEAD");
+    let method = event.as_ref().ok().and_then(event::method);
+    let is_head = method == Some(Method::HEAD);
     let sanitised = event
         .and_then(event::sanitise)
         .and_then(|event| serde_json::from_value::<ApiGatewayV2httpRequest>(event).map_err(|_| Refusal::NotHttp));
     let refusal = sanitised.as_ref().err().copied();
+    let asked = Asked {
+        request_id,
+        invocation: context.request_id.clone(),
+        method,
+        started,
+    };
     // A refusal passes through the adapter too, as the answer to an empty request: only it can write a gateway's answer.
     let request = LambdaRequest::ApiGatewayV2(sanitised.unwrap_or_default());
 
     let inner = service_fn(move |request: lambda_http::Request| {
-        let (router, request_id) = (router.clone(), request_id.clone());
+        let (router, asked) = (router.clone(), asked.clone());
         async move {
             let mut response = match refusal {
-                Some(refusal) => refusal_response(refusal, &request_id),
-                None => respond(router, enter(request), &request_id).await,
+                Some(refusal) => refuse(refusal, &asked),
+                None => respond(router, enter(request), &asked.request_id).await,
             };
             if is_head {
                 *response.body_mut() = Body::empty();
@@ -288,12 +292,37 @@ fn single_valued(headers: &HeaderMap) -> HeaderMap {
     folded
 }
 
-/// The answer to an event that the router cannot be asked about: 400 `VALIDATION_ERROR` in the contract's envelope.
-#[must_use]
-pub fn refusal_response(refusal: Refusal, request_id: &str) -> Response {
+/// What is known of a request however it was sent.
+#[derive(Clone)]
+struct Asked {
+    request_id: String,
+    /// Lambda's own id.
+    invocation: String,
+    method: Option<Method>,
+    started: Instant,
+}
+
+/// The answer to an event that the router cannot be asked about: 400 `VALIDATION_ERROR` in the contract's envelope. The frame
+/// does not see it, so its line is written here.
+fn refuse(refusal: Refusal, asked: &Asked) -> Response {
+    let request_id = &asked.request_id;
     tracing::warn!(request_id, field = refusal.field(), "refused an event: {refusal}");
     let error = ApiError::new(ErrorCode::ValidationError, refusal.to_string());
-    envelope(&error.with_details(json!({ "field": refusal.field() })), request_id)
+    let response = envelope(&error.with_details(json!({ "field": refusal.field() })), request_id);
+    CanonicalLine {
+        method: asked.method.as_ref().map_or("unknown", Method::as_str),
+        route: "unmatched",
+        status: response.status().as_u16(),
+        duration: asked.started.elapsed(),
+        request_id,
+        tenant_id: None,
+        principal: None,
+        error_code: Some(&ErrorCode::ValidationError.as_str()),
+        lambda_request_id: Some(&asked.invocation),
+        cold_start: telemetry::is_first_request(),
+    }
+    .emit();
+    response
 }
 
 fn failure(request_id: &str, cause: &str) -> Response {

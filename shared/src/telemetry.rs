@@ -15,7 +15,11 @@
 mod masking;
 mod panics;
 
-use std::{env, fmt, io, time::Duration};
+use std::{
+    env, fmt, io,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use chrono::{SecondsFormat, Utc};
 use tracing::{Subscriber, level_filters::LevelFilter};
@@ -100,6 +104,8 @@ pub struct CanonicalLine<'a> {
     pub principal: Option<&'a str>,
     /// The contract's error code, when the answer is an error.
     pub error_code: Option<&'a str>,
+    /// The id that Lambda gave the invocation, which its platform log carries; none outside of Lambda.
+    pub lambda_request_id: Option<&'a str>,
     /// Whether this was the first request of its process.
     pub cold_start: bool,
 }
@@ -123,9 +129,16 @@ impl CanonicalLine<'_> {
             tenant_id = self.tenant_id.map(tracing::field::display),
             principal = self.principal,
             error_code = self.error_code,
+            lambda_request_id = self.lambda_request_id,
             cold_start = self.cold_start,
         );
     }
+}
+
+/// Whether this process was not asked before; true once.
+pub(crate) fn is_first_request() -> bool {
+    static ASKED: AtomicBool = AtomicBool::new(false);
+    !ASKED.swap(true, Ordering::Relaxed)
 }
 
 /// The name the platform gave this process; it is no setting, so `config` does not know it.
@@ -168,6 +181,7 @@ mod tests {
         tenant_id: Some(Uuid::from_u128(0x0193_a0f0_0000_7000_8000_0000_0000_0000)),
         principal: Some("agent:\"x\"\nlevel=ERROR"),
         error_code: Some("ALREADY_DECIDED"),
+        lambda_request_id: Some("lambda-1"),
         cold_start: true,
     };
 
@@ -186,7 +200,7 @@ mod tests {
                 "level": "INFO", "target": "request", "event": "request", "method": "POST",
                 "route": "/api/v1/approvals/{id}/approve", "status": 409, "duration_ms": 1.234, "request_id": "r-1",
                 "function": "approval", "tenant_id": "0193a0f0-0000-7000-8000-000000000000",
-                "principal": "agent:\"x\"\nlevel=ERROR", "error_code": "ALREADY_DECIDED", "cold_start": true
+                "principal": "agent:\"x\"\nlevel=ERROR", "error_code": "ALREADY_DECIDED", "lambda_request_id": "lambda-1", "cold_start": true
             })
         );
     }
@@ -197,10 +211,11 @@ mod tests {
             tenant_id: None,
             principal: None,
             error_code: None,
+            lambda_request_id: None,
             ..LINE
         };
         let lines = lines("info", || line.emit_for(None));
-        for absent in ["tenant_id", "principal", "error_code", "function"] {
+        for absent in ["tenant_id", "principal", "error_code", "lambda_request_id", "function"] {
             assert!(lines[0].get(absent).is_none(), "{absent}");
         }
     }

@@ -4,10 +4,7 @@
 use std::{
     any::Any,
     panic::AssertUnwindSafe,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use axum::{
@@ -23,14 +20,10 @@ use super::{ApiError, Json, cors, rate_limit, request_id};
 use crate::{
     auth::Principal,
     context::AppContext,
-    lambda::AnswerBy,
-    telemetry::CanonicalLine,
+    lambda::{AnswerBy, LambdaRequestId},
+    telemetry::{self, CanonicalLine},
     throttle::{Allowance, Rate},
 };
-
-/// The id of the request, as an extension of it.
-#[derive(Debug, Clone)]
-pub struct RequestId(pub String);
 
 /// Where the extractors leave what they found out, for the log line and the headers of the answer.
 #[derive(Debug, Clone, Default)]
@@ -60,15 +53,12 @@ impl Identified {
     }
 }
 
-static WARM: AtomicBool = AtomicBool::new(false);
-
 /// Runs a request inside the frame.
 pub(super) async fn frame(State(ctx): State<AppContext>, request: Request, next: Next) -> Response {
     let started = tokio::time::Instant::now();
     let (mut parts, body) = request.into_parts();
     let request_id = request_id::choose(&parts.headers, || ctx.ids.next());
     let identified = Identified::default();
-    parts.extensions.insert(RequestId(request_id.clone()));
     parts.extensions.insert(identified.clone());
     let method = parts.method.clone();
     // The template, never the path itself: a path may hold what a client should not have put there.
@@ -76,6 +66,7 @@ pub(super) async fn frame(State(ctx): State<AppContext>, request: Request, next:
         .extensions
         .get::<MatchedPath>()
         .map(|path| path.as_str().to_owned());
+    let lambda_request_id = parts.extensions.get::<LambdaRequestId>().map(|id| id.0.clone());
     let origin = cors::allowed_origin(&parts.headers, &ctx.config.cors.origins);
 
     let answer = if cors::is_preflight(&parts) {
@@ -114,7 +105,8 @@ pub(super) async fn frame(State(ctx): State<AppContext>, request: Request, next:
         tenant_id,
         principal: principal.as_deref(),
         error_code: error.map(|error| error.code().as_str()).as_deref(),
-        cold_start: !WARM.swap(true, Ordering::Relaxed),
+        lambda_request_id: lambda_request_id.as_deref(),
+        cold_start: telemetry::is_first_request(),
     }
     .emit();
     response

@@ -23,7 +23,6 @@ pub use app::app;
 pub use caller::{Caller, OperatorAccess, roles};
 pub use error::{ApiError, ErrorBody, ErrorCode};
 pub use extract::{NoQuery, Path, PathSegment, Query, parse_uuid};
-pub use frame::RequestId;
 pub use idempotency::{Attempt, Idempotent, Once, Performed, Replayable, Work};
 pub use json::{Json, OneOrMany};
 pub use openapi::{CreateErrors, IdempotencyKey, PublicErrors, ReadErrors, WriteErrors};

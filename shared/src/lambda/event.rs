@@ -18,7 +18,7 @@ const UNKNOWN_HOST: &str = "localhost";
 
 /// Why an event cannot be handed to the router. Displayed as the message of a 400.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub(super) enum Refusal {
     /// The event is not JSON, or holds what JSON's grammar allows and this reader does not: half of a surrogate pair, a
     /// number beyond a double, more than 127 levels.
     #[error("the event is not JSON that can be decoded")]
@@ -39,8 +39,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The part of the request that is wrong.
-    #[must_use]
-    pub fn field(self) -> &'static str {
+    pub(super) fn field(self) -> &'static str {
         match self {
             Self::Undecodable | Self::NotHttp => "event",
             Self::MalformedHeader => "headers",
@@ -126,6 +125,11 @@ pub(super) fn sanitise(event: Value) -> Result<Value, Refusal> {
             "http": { "method": method, "sourceIp": source_address },
         },
     }))
+}
+
+/// The method, when it is one.
+pub(super) fn method(event: &Value) -> Option<Method> {
+    event.pointer("/requestContext/http/method")?.as_str()?.parse().ok()
 }
 
 /// The caller's `X-Request-Id`, when it is one that may be answered: 1–128 visible ASCII characters.

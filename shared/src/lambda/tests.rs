@@ -2,7 +2,10 @@ use axum::routing::get;
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::undecodable_events;
+use crate::{
+    config::TelemetryConfig,
+    testing::{TestLog, undecodable_events},
+};
 
 /// Says what it was asked, as the handlers behind the real router see it.
 fn echo() -> Router {
@@ -326,6 +329,38 @@ async fn what_cannot_be_decoded_is_refused_like_any_other_event() {
         );
     }
     assert_eq!(seen(sound).await["path"], "/api/v1/approvals");
+}
+
+#[tokio::test]
+async fn a_refused_event_leaves_the_line_that_every_request_leaves() {
+    let log = TestLog::default();
+    let config = TelemetryConfig {
+        log_level: "info".to_owned(),
+    };
+    let logging = tracing::subscriber::set_default(telemetry::subscriber(&config, log.clone()));
+    refused(with(event("PUT", "/x"), "/headers/a b", "x"), 400).await;
+    refused(Value::Null, 400).await;
+    drop(logging);
+    let text = log.text();
+    let lines = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let mut requests: Vec<Value> = lines.filter(|line| line["target"] == "request").collect();
+    for (line, method) in requests.iter_mut().zip(["PUT", "unknown"]) {
+        let line = line.as_object_mut().expect("an object");
+        for differing in ["timestamp", "cold_start"] {
+            assert!(line.remove(differing).is_some(), "{differing}");
+        }
+        assert!(line.remove("duration_ms").is_some_and(|duration| duration.is_f64()));
+        assert_eq!(
+            json!(line),
+            json!({
+                "level": "INFO", "target": "request", "event": "request", "method": method, "route": "unmatched",
+                "status": 400, "request_id": "lambda-1", "error_code": "VALIDATION_ERROR", "lambda_request_id": "lambda-1"
+            })
+        );
+    }
+    assert_eq!(requests.len(), 2, "{text}");
 }
 
 #[tokio::test]
