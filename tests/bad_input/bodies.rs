@@ -66,6 +66,12 @@ async fn a_body_that_is_not_strict_json_is_refused() {
         bodies.push(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
         bodies.push(text.encode_utf16().flat_map(u16::to_be_bytes).collect());
         bodies.push(b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xab\xae\x05\0C\xbf\xa6\xa3\x02\0\0\0".to_vec());
+        // Names as long as a body can be: one nobody knows, one that is there twice, one full of what JSON escapes.
+        let long = "n".repeat(MOST_BYTES / 2 - 64);
+        bodies.push(format!("{{\"{long}\":1}}").into_bytes());
+        bodies.push(format!("{{\"{long}\":1,\"{long}\":1}}").into_bytes());
+        let escaped = "\u{202e}".repeat(MOST_BYTES / 8);
+        bodies.push(format!("{{\"{escaped}\":1,\"{escaped}\":1}}").into_bytes());
         bodies.push("[".repeat(MOST_BYTES).into_bytes());
         bodies.push("{\"a\":".repeat(MOST_BYTES / 5).into_bytes());
         // Cut short, but not to nothing, which is an absent body.

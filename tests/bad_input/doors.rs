@@ -109,6 +109,9 @@ impl Sent {
     }
 }
 
+/// The most bytes of an error, envelope and all.
+const MOST_BYTES_OF_AN_ERROR: usize = 4_096;
+
 /// What an answer has to be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Expected {
@@ -121,6 +124,11 @@ pub(crate) enum Expected {
 /// Holds an answer against what it has to be. Returns the error's `details`.
 #[track_caller]
 pub(crate) fn judge(answer: &Answer, expected: Expected, what: &str) -> Value {
+    // Whatever was sent, and however much: a client's own words are not told back whole.
+    if answer.status >= 400 {
+        let size = answer.text().len();
+        assert!(size < MOST_BYTES_OF_AN_ERROR, "{what}: {size} bytes");
+    }
     match expected {
         Expected::Refused(status, code) => {
             assert_eq!(answer.status, status, "{what}: {}", answer.text());

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::quoting;
 use crate::data::is_unavailable;
 
 /// Every code of the contract, with its status.
@@ -133,9 +134,11 @@ impl ApiError {
         self.cause.as_deref()
     }
 
-    /// 400: a field is wrong. `rule` completes the sentence that the field's name begins.
+    /// 400: a field is wrong. `rule` completes the sentence that the field's name begins, of which no more is told back than
+    /// finds it.
     #[must_use]
     pub fn invalid(field: &str, rule: &str) -> Self {
+        let field = quoting::name(field);
         Self::new(ErrorCode::ValidationError, format!("{field} {rule}")).with_details(json!({ "field": field }))
     }
 

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{ApiError, ErrorCode};
+use super::{ApiError, ErrorCode, quoting};
 
 /// The one parameter of a path.
 #[derive(Debug, Clone, Copy)]
@@ -107,10 +107,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
             let message = error.inner().to_string();
             let path = error.path().to_string();
             let field = if path == "." {
-                message.split('`').nth(1).unwrap_or_default().to_owned()
+                message.split('`').nth(1).unwrap_or_default()
             } else {
-                path
+                &path
             };
+            let (field, message) = (quoting::name(field), quoting::message(&message));
             ApiError::new(ErrorCode::ValidationError, format!("{field}: {message}"))
                 .with_details(json!({ "field": field }))
         })

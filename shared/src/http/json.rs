@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{ApiError, ErrorCode, json_shape::Shaped, strict_json::parse_strict};
+use super::{ApiError, ErrorCode, json_shape::Shaped, quoting, strict_json::parse_strict};
 
 /// 1 MiB.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -113,8 +113,9 @@ pub(super) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ApiErro
                 parts.push(named);
             }
         }
+        let parts: Vec<_> = parts.into_iter().map(quoting::name).collect();
         let field = parts.join(".");
-        let message = shortened(&message);
+        let message = quoting::message(&message);
         if field.is_empty() {
             ApiError::validation(format!("The body is refused: {message}"))
         } else {
@@ -122,15 +123,6 @@ pub(super) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ApiErro
                 .with_details(json!({ "field": field }))
         }
     })
-}
-
-/// serde quotes the value it did not expect, however long.
-fn shortened(message: &str) -> String {
-    const LONGEST: usize = 200;
-    if message.chars().count() <= LONGEST {
-        return message.to_owned();
-    }
-    message.chars().take(LONGEST).chain(['…']).collect()
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {

@@ -14,6 +14,7 @@ mod json;
 mod json_shape;
 mod openapi;
 mod pages;
+mod quoting;
 mod rate_limit;
 mod request_id;
 mod strict_json;

@@ -8,6 +8,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use super::quoting;
+
 /// Containers within containers.
 const MAX_DEPTH: usize = 64;
 /// 2^53 − 1, the largest integer every JSON implementation holds exactly (RFC 8259 §6).
@@ -128,7 +130,10 @@ impl<'de> Visitor<'de> for Strict {
             let key = text(&key)?;
             let value = entries.next_value_seed(inner)?;
             if values.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("duplicate key {key:?}")));
+                return Err(A::Error::custom(format_args!(
+                    "duplicate key {:?}",
+                    quoting::name(&key)
+                )));
             }
             values.insert(key, value);
         }
