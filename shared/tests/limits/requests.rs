@@ -1,13 +1,9 @@
 //! How much a credential may ask, over the frame: counted for all processes together, in front of the role and behind the
 //! credential.
 
-use shared::{
-    http::app,
-    testing::{Answer, TestStack},
-};
-use utoipa_axum::router::OpenApiRouter;
+use shared::testing::{Answer, TestStack};
 
-use crate::{NO_REDIS, client_of, of_anyone};
+use crate::{NO_REDIS, client_of};
 
 const SLOW: [(&str, &str); 2] = [("RATE_LIMIT_PER_SECOND", "1"), ("RATE_LIMIT_BURST", "3")];
 
@@ -79,19 +75,10 @@ async fn the_operator_is_counted_too() {
 #[tokio::test]
 async fn all_processes_count_together_and_forget_in_time() {
     let stack = TestStack::with(&SLOW).await;
-    let other = TestStack::on_same_servers(&stack);
+    // Nothing but Redis and Postgres is common to them.
+    let other = TestStack::sharing(&stack, &SLOW);
     let tenant = stack.tenant().await;
-    let (here, there) = (client_of(&stack), {
-        let mut ctx = other.ctx.clone();
-        ctx.requests = stack.ctx.requests.clone();
-        stack.client(
-            app(
-                ctx,
-                OpenApiRouter::new().route("/anyone", axum::routing::get(of_anyone)),
-            )
-            .0,
-        )
-    });
+    let (here, there) = (client_of(&stack), client_of(&other));
     here.get(&tenant.agent, "/anyone").await.expect(200);
     there.get(&tenant.agent, "/anyone").await.expect(200);
     here.get(&tenant.agent, "/anyone").await.expect(200);
