@@ -134,10 +134,11 @@ impl Cache {
         self.bounded(self.connection().expire(key, seconds)).await
     }
 
-    /// Whether there is a value.
+    /// Whether there is a value; the product never asks, since there may be none the moment after.
     ///
     /// # Errors
     /// Redis does not answer.
+    #[cfg(feature = "testing")]
     pub async fn exists(&self, key: &str) -> Result<bool, CacheError> {
         self.bounded(self.connection().exists(key)).await
     }
@@ -146,6 +147,7 @@ impl Cache {
     ///
     /// # Errors
     /// Redis does not answer.
+    #[cfg(feature = "testing")]
     pub async fn ttl(&self, key: &str) -> Result<i64, CacheError> {
         // The integer as Redis gives it, not the crate's enum: the numbers are the documented interface.
         let mut connection = self.connection();
