@@ -4,9 +4,9 @@
 use std::{path::Path, process::Stdio, str::FromStr as _};
 
 use serde_json::Value;
-use shared::data::MIGRATOR;
+use shared::testing::migrate;
 use sqlx::{
-    ConnectOptions as _, Connection as _, PgPool,
+    PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::{
@@ -50,16 +50,7 @@ impl Servers {
             role_password: text("role_password"),
             redis: text("redis"),
         };
-        let mut migrator = servers
-            .connect_as("countersign_migrator")
-            .connect()
-            .await
-            .expect("the migrator connects");
-        MIGRATOR
-            .run_direct(None, &mut migrator, false)
-            .await
-            .expect("the migrations run");
-        migrator.close().await.expect("closed");
+        migrate(&servers.superuser.clone().password(&servers.role_password)).await;
         servers
     }
 
@@ -105,12 +96,6 @@ impl Servers {
     #[must_use]
     pub fn redis_url(&self) -> &str {
         &self.redis
-    }
-
-    /// How a role connects directly.
-    #[must_use]
-    pub fn connect_as(&self, role: &str) -> PgConnectOptions {
-        self.superuser.clone().username(role).password(&self.role_password)
     }
 
     /// A pool as the superuser, who sees past row-level security.

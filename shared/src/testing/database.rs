@@ -215,12 +215,18 @@ async fn make_template(server: &PgConnectOptions, connection: &mut PgConnection,
     }
     run(connection, "ALTER ROLE countersign_migrator CREATEROLE".to_owned()).await;
     run(connection, format!("CREATE DATABASE {name} OWNER countersign_migrator")).await;
-    // As the migrator itself, so that the tests show that its rights are enough.
-    let mut migrator = server
+    migrate(&server.clone().password(PASSWORD).database(name)).await;
+    run(connection, format!("ALTER DATABASE {name} IS_TEMPLATE true")).await;
+}
+
+/// Brings a database to its newest schema as the migrator itself, so that the tests show that its rights are enough.
+///
+/// # Panics
+/// The migrator cannot connect with this password, or may not do what the migrations do.
+pub async fn migrate(database: &PgConnectOptions) {
+    let mut migrator = database
         .clone()
         .username("countersign_migrator")
-        .password(PASSWORD)
-        .database(name)
         .connect()
         .await
         .expect("the migrator connects");
@@ -229,5 +235,4 @@ async fn make_template(server: &PgConnectOptions, connection: &mut PgConnection,
         .await
         .expect("the migrations run");
     migrator.close().await.expect("closed");
-    run(connection, format!("ALTER DATABASE {name} IS_TEMPLATE true")).await;
 }

@@ -24,7 +24,7 @@ mod waiting;
 
 pub use client::{Answer, TestClient, TestRequest};
 pub use clock::TestClock;
-pub use database::TestDatabase;
+pub use database::{TestDatabase, migrate};
 pub use events::undecodable_events;
 pub use fault_proxy::{FaultProxy, ProxyMode, ProxyTraffic};
 pub use log::TestLog;
