@@ -29,9 +29,10 @@ fn every_story_goes_as_the_model_says() {
         .expect("a runtime");
     let stack = runtime.block_on(TestStack::start());
     let counts = RefCell::new(Counts::default());
-    let cases = std::env::var("PROPTEST_CASES")
+    let asked_for = std::env::var("PROPTEST_CASES")
         .ok()
         .and_then(|cases| cases.parse().ok());
+    let cases = asked_for.unwrap_or(STORIES);
     let mut runner = TestRunner::new(Config {
         cases,
         max_shrink_iters: 400,
