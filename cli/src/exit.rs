@@ -67,7 +67,7 @@ pub(crate) struct Failure {
     /// One sentence for a person. It may come from a server and is made visible when it is shown.
     pub(crate) message: String,
     /// What the server says about the mistake.
-    pub(crate) details: Option<Value>,
+    pub(crate) details: Option<Box<Value>>,
     /// Whether trying again later may help: the transport failed, or the server is unavailable.
     pub(crate) is_passing: bool,
     /// Whether standard output was closed by its reader, who then does not want to hear of it.
@@ -120,7 +120,7 @@ impl Failure {
             _ => message.to_owned(),
         };
         Some(Self {
-            details: error.get("details").cloned(),
+            details: error.get("details").cloned().map(Box::new),
             is_passing: status >= 500 || status == 429,
             ..Self::new(Exit::of_answer(status, code), code, message)
         })

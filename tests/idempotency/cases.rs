@@ -30,19 +30,30 @@ pub(crate) struct Before {
 
 /// How to ask each operation.
 pub(crate) fn cases(before: Before) -> Vec<Case> {
-    let Before {
-        fresh_tenant,
-        approval,
-        pending,
-    } = before;
-    let case = |operation, path: &str, status, bodies, shown_once, made| Case {
+    let mut cases = of_tenants(before.fresh_tenant);
+    cases.extend(of_requests(before));
+    cases
+}
+
+fn case(
+    operation: &'static str,
+    path: &str,
+    status: u16,
+    bodies: [Value; 2],
+    shown_once: &'static [&'static str],
+    made: &'static str,
+) -> Case {
+    Case {
         operation,
         path: path.to_owned(),
         status,
         bodies,
         shown_once,
         made,
-    };
+    }
+}
+
+fn of_tenants(fresh_tenant: Uuid) -> Vec<Case> {
     vec![
         case(
             "create_tenant",
@@ -85,6 +96,11 @@ pub(crate) fn cases(before: Before) -> Vec<Case> {
             &["/key"],
             "SELECT count(*) FROM api_keys",
         ),
+    ]
+}
+
+fn of_requests(Before { approval, pending, .. }: Before) -> Vec<Case> {
+    vec![
         case(
             "create_approval",
             "/api/v1/approvals",

@@ -85,7 +85,7 @@ async fn each_decision_is_taken_by_itself_and_answered_in_order() {
             "STALE_VIEW"
         ]
     );
-    for result in results {
+    for result in &results {
         let fields: Vec<&str> = result
             .as_object()
             .into_iter()
