@@ -1,4 +1,4 @@
-//! What the default policies decide, as a table.
+//! What the default policies decide, as a table; and the examples of the guide.
 
 use serde_json::{Value, json};
 use shared::auth::Environment::{self, Dev, Production, Staging};
@@ -70,4 +70,52 @@ fn the_default_policies_by_example() {
         assert_eq!(verdict.policy_ids, ids, "{about}");
         assert_eq!(verdict.reasons.len(), ids.len(), "{about}");
     }
+}
+
+const GUIDE: &str = include_str!("../../../../docs/policies.md");
+
+/// The rows of an example's table: tool, arguments, labels, environment, and what becomes of it.
+fn rows(example: &str) -> Vec<[String; 5]> {
+    let rows = example.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let cells: Vec<String> = row
+            .trim_matches('|')
+            .split('|')
+            .map(|cell| cell.trim().trim_matches('`').to_owned())
+            .collect();
+        cells.try_into().unwrap_or_else(|_| panic!("five cells: {row}"))
+    })
+    .collect()
+}
+
+#[test]
+fn the_examples_of_the_guide() {
+    let (_, examples) = GUIDE.split_once("\n## Worked examples\n").expect("the examples");
+    let mut decided = 0;
+    for example in examples.split("\n### ").skip(1) {
+        let (_, text) = example.split_once("```cedar\n").expect("a policy");
+        let (text, table) = text.split_once("```\n").expect("its end");
+        let policies = compile(text).unwrap_or_else(|flaw| panic!("{flaw:?} in {text}"));
+        for [tool, arguments, labels, environment, becomes] in rows(table) {
+            let labels: Vec<&str> = labels.split_whitespace().collect();
+            let asked = Asked {
+                environment: environment.parse().expect("an environment"),
+                ..Asked::new(&tool, serde_json::from_str(&arguments).expect("JSON"), &labels)
+            };
+            let told = match asked.of(&policies).effect {
+                Effect::RequireApproval(requirement) => {
+                    let groups = requirement.groups.map(|groups| format!(" of {}", groups.join(", ")));
+                    format!(
+                        "REQUIRE_APPROVAL by {}{}",
+                        requirement.quorum,
+                        groups.unwrap_or_default()
+                    )
+                }
+                other => other.as_str().to_owned(),
+            };
+            assert_eq!(told, becomes, "{tool} {arguments} in {environment}");
+            decided += 1;
+        }
+    }
+    assert_eq!(decided, 14);
 }
