@@ -281,3 +281,42 @@ fn visit(directory: &std::path::Path, look: &mut impl FnMut(&std::path::Path, &s
         }
     }
 }
+
+/// What stands in backticks in the documents and looks like a path of the repository.
+fn paths_named(document: &str) -> impl Iterator<Item = &str> {
+    let quoted = document.split('`').skip(1).step_by(2);
+    quoted.filter(|text| {
+        let first = text.split('/').next().unwrap_or_default();
+        [
+            "cli",
+            "docs",
+            "functions",
+            "migrations",
+            "policies",
+            "scripts",
+            "shared",
+            "tests",
+        ]
+        .contains(&first)
+            && text.contains('/')
+            && !text.contains(['{', '*', ' ', '<'])
+    })
+}
+
+#[test]
+fn the_files_that_the_documents_name_exist() {
+    let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let mut named = 0;
+    for entry in std::fs::read_dir(root.join("docs")).expect("documents") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        let document = std::fs::read_to_string(&path).expect("text");
+        for file in paths_named(&document) {
+            assert!(root.join(file).exists(), "{}: {file} does not exist", path.display());
+            named += 1;
+        }
+    }
+    assert!(named > 60, "{named} paths");
+}
