@@ -4,6 +4,7 @@
 #     SOAK_SEED            decides the chances; it is printed, and the first round's of the fault run     the time
 #     CONTRACT_EXAMPLES    inputs of Schemathesis for each operation                                       500
 #     SOAK_FUZZ_SECONDS    of libFuzzer for each target                                                   300
+#     SOAK_STORIES         of the model of approvals, of up to 60 steps each                              1500
 #     SOAK_REQUESTS        requests of a round of the fault run                                           20000
 #     SOAK_ROUNDS          its rounds, each on servers of its own                                         5
 set -euo pipefail
@@ -27,6 +28,9 @@ FUZZ_SEED=$SOAK_SEED scripts/fuzz.sh "${SOAK_FUZZ_SECONDS:-300}" || code=$?
 if [[ $code -ne 0 && $code -ne 77 ]]; then
     exit "$code"
 fi
+printf '\n== the model of approvals\n'
+PROPTEST_CASES=${SOAK_STORIES:-1500} PROPTEST_RNG_SEED=$SOAK_SEED \
+    cargo test --locked -p system-tests --test approval_model -- --nocapture
 printf '\n== races and faults\n'
 cargo test --locked -p approval --test api races -- --nocapture
 cargo test --locked -p system-tests --test races -- --nocapture

@@ -6,14 +6,19 @@ use std::{
     time::Duration,
 };
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
-use shared::testing::{Answer, TestClient, TestKey, TestRequest, TestStack};
+use shared::{
+    context::Clock,
+    http::timestamp,
+    testing::{Answer, TestClient, TestKey, TestRequest, TestStack},
+};
 use sqlx::PgPool;
 use system_tests::product;
 use uuid::Uuid;
 
 use crate::{
-    model::{self, Refused, Request, State},
+    model::{self, Refused, Request, State, Tenant},
     record,
     step::{Live, Seen, Step, Verb, Who},
 };
@@ -33,6 +38,9 @@ pub(crate) struct World {
     pub(crate) keys: HashMap<Who, TestKey>,
     pub(crate) owner: PgPool,
     pub(crate) requests: Vec<Pair>,
+    tenant: Tenant,
+    /// The ids of the stops that the model knows, in their order.
+    stops: Vec<String>,
 }
 
 /// How often what happened.
@@ -93,10 +101,15 @@ impl Counts {
             "redeem NOT_APPROVED",
             "redeem ALREADY_CONSUMED",
             "redeem APPROVAL_EXPIRED",
+            "redeem STOPPED",
+            "ask STOPPED",
+            "delegate 200",
+            "in somebody's place",
             "revoke 200",
             "revoke NOT_APPROVED",
         ] {
-            assert!(self.outcomes.contains_key(outcome), "never: {outcome}");
+            let times = self.outcomes.get(outcome).copied().unwrap_or_default();
+            assert!(times > 0, "never: {outcome}");
         }
         assert!(self.cut_off > self.cut_off_and_done, "nothing was ever cut off in time");
     }
@@ -158,6 +171,8 @@ impl World {
             keys,
             owner: stack.owner_pool(),
             requests: Vec::new(),
+            tenant: Tenant::default(),
+            stops: Vec::new(),
         }
     }
 
@@ -168,12 +183,16 @@ impl World {
                 let Some(at) = self.numbered(*request) else {
                     return Ok(());
                 };
-                let answer = self.request(at, *who, *verb).send().await;
-                let expected = model::act(&self.requests[at].model, *who, *verb);
+                let who = self.named(at, *who);
+                let answer = self.request(at, who, *verb).send().await;
+                let expected = model::act(&self.tenant, &self.requests[at].model, who, *verb);
                 counts.note(name(*verb), &expected, 200);
                 if let Some(after) = compare(&answer, expected, 200)? {
+                    let stood_in = after.version > self.requests[at].model.version
+                        && after.votes.iter().any(|vote| vote.by == who && vote.of != who);
+                    *counts.outcomes.entry("in somebody's place".to_owned()).or_default() += usize::from(stood_in);
                     self.requests[at].model = after;
-                    agrees(&answer.json(), &self.requests[at])?;
+                    agrees(&answer.json(), &self.requests[at], &self.keys)?;
                 }
                 Ok(())
             }
@@ -186,13 +205,17 @@ impl World {
                 let Some(at) = self.numbered(*request) else {
                     return Ok(());
                 };
+                let who = self.named(at, *who);
                 let patience = Duration::from_micros(*micros);
-                let answer = tokio::time::timeout(patience, self.request(at, *who, *verb).send()).await;
+                let answer = tokio::time::timeout(patience, self.request(at, who, *verb).send()).await;
                 counts.cut_off += usize::from(answer.is_err());
-                let took_effect = self.settle(at, *who, *verb).await?;
+                let took_effect = self.settle(at, who, *verb).await?;
                 counts.cut_off_and_done += usize::from(answer.is_err() && took_effect);
                 Ok(())
             }
+            Step::Delegate { from, to } => self.delegate(*from, *to, counts).await,
+            Step::Stop { whom } => self.stop(*whom).await,
+            Step::Lift => self.lift().await,
             Step::Overdue { request } => {
                 let Some(at) = self.numbered(*request) else {
                     return Ok(());
@@ -211,6 +234,13 @@ impl World {
         }
     }
 
+    fn named(&self, at: usize, who: Who) -> Who {
+        match who {
+            Who::Requester => self.requests[at].model.asked_by,
+            somebody => somebody,
+        }
+    }
+
     fn numbered(&self, request: usize) -> Option<usize> {
         self.requests.len().checked_sub(1).map(|last| request.min(last))
     }
@@ -222,7 +252,7 @@ impl World {
             "approver_groups": groups,
         });
         let answer = self.client.post(&self.keys[&who], "/api/v1/approvals", body).await;
-        let expected = model::ask(who, quorum, groups);
+        let expected = model::ask(&self.tenant, who, quorum, groups);
         counts.note("ask", &expected, 201);
         if let Some(model) = compare(&answer, expected, 201)? {
             let body = answer.json();
@@ -233,9 +263,62 @@ impl World {
                 number,
                 model,
             });
-            agrees(&body, &self.requests[number])?;
+            agrees(&body, &self.requests[number], &self.keys)?;
         }
         Ok(())
+    }
+
+    async fn delegate(&mut self, from: Who, to: Option<Who>, counts: &mut Counts) -> Result<(), String> {
+        let path = "/api/v1/users/me/delegation";
+        let Some(to) = to else {
+            self.tenant.delegations.remove(&from);
+            let answer = self.client.delete(&self.keys[&from], path).await;
+            return expect(&answer, 204);
+        };
+        let now = Clock::system().now();
+        let body = json!({
+            "delegate_to": self.keys[&to].user_id, "from": timestamp::format(now - TimeDelta::hours(1)),
+            "until": timestamp::format(now + TimeDelta::days(30)),
+        });
+        let answer = self
+            .client
+            .request("PUT", path)
+            .key(&self.keys[&from])
+            .json(&body)
+            .send()
+            .await;
+        if from == to {
+            return expect(&answer, 400);
+        }
+        self.tenant.delegations.insert(from, to);
+        *counts.outcomes.entry("delegate 200".to_owned()).or_default() += 1;
+        expect(&answer, 200)
+    }
+
+    async fn stop(&mut self, whom: Option<Who>) -> Result<(), String> {
+        let mut body = json!({ "reason": "a turn of the story" });
+        if let Some(whom) = whom {
+            body["caller_id"] = json!(self.keys[&whom].principal.trim_start_matches("agent:"));
+        }
+        let answer = self.client.post(&self.keys[&Who::Admin], "/api/v1/stops", body).await;
+        expect(&answer, 201)?;
+        self.stops
+            .push(answer.json()["id"].as_str().unwrap_or_default().to_owned());
+        self.tenant.stops.push(whom);
+        for at in 0..self.requests.len() {
+            self.requests[at].model = model::stopped(&self.requests[at].model, whom);
+            self.look(at).await?;
+        }
+        Ok(())
+    }
+
+    async fn lift(&mut self) -> Result<(), String> {
+        if self.stops.is_empty() {
+            return Ok(());
+        }
+        let path = format!("/api/v1/stops/{}", self.stops.remove(0));
+        let _ = self.tenant.stops.remove(0);
+        expect(&self.client.delete(&self.keys[&Who::Admin], &path).await, 204)
     }
 
     fn request(&self, at: usize, who: Who, verb: Verb) -> TestRequest {
@@ -276,15 +359,15 @@ impl World {
             .map_err(|error| error.to_string())?;
         let before = self.requests[at].model.clone();
         let now = self.read(at).await;
-        if let Ok(after) = model::act(&before, who, verb)
+        if let Ok(after) = model::act(&self.tenant, &before, who, verb)
             && after.version > before.version
             && now["version"] == after.version
         {
             self.requests[at].model = after;
-            agrees(&now, &self.requests[at])?;
+            agrees(&now, &self.requests[at], &self.keys)?;
             return Ok(true);
         }
-        agrees(&now, &self.requests[at])?;
+        agrees(&now, &self.requests[at], &self.keys)?;
         Ok(false)
     }
 
@@ -294,7 +377,7 @@ impl World {
     }
 
     async fn look(&self, at: usize) -> Result<(), String> {
-        agrees(&self.read(at).await, &self.requests[at])
+        agrees(&self.read(at).await, &self.requests[at], &self.keys)
     }
 
     async fn make_overdue(&self, id: Uuid) {
@@ -341,6 +424,13 @@ fn call(number: usize, live: Live) -> Value {
     call
 }
 
+fn expect(answer: &Answer, status: u16) -> Result<(), String> {
+    if answer.status == status {
+        return Ok(());
+    }
+    Err(format!("answered {} {}, not {status}", answer.status, answer.text()))
+}
+
 /// What the model says follows, if the answer is the one it says.
 fn compare(answer: &Answer, expected: Result<Request, Refused>, success: u16) -> Result<Option<Request>, String> {
     let told = || format!("answered {} {}", answer.status, answer.text());
@@ -352,19 +442,19 @@ fn compare(answer: &Answer, expected: Result<Request, Refused>, success: u16) ->
 }
 
 /// Whether a status shows what the model says.
-pub(crate) fn agrees(status: &Value, pair: &Pair) -> Result<(), String> {
+pub(crate) fn agrees(status: &Value, pair: &Pair, keys: &HashMap<Who, TestKey>) -> Result<(), String> {
     let model = &pair.model;
     let decided = matches!(
         model.state,
         State::Approved | State::Denied | State::Consumed | State::Revoked
     );
-    let shown = [
+    let fields = [
         ("status", json!(model.state.name())),
         ("version", json!(model.version)),
-        ("approvals", json!(model.yes.len())),
+        ("approvals", json!(model.approvals())),
         ("display_hash", json!(pair.display_hash)),
     ];
-    for (field, expected) in shown {
+    for (field, expected) in fields {
         if status[field] != expected {
             return Err(format!("{field} is {}, where the model says {expected}", status[field]));
         }
@@ -376,11 +466,24 @@ pub(crate) fn agrees(status: &Value, pair: &Pair) -> Result<(), String> {
             model.state.name()
         ));
     }
-    let votes = model.yes.len() + usize::from(model.no.is_some());
-    if status["decisions"].as_array().map(Vec::len) != Some(votes) {
+    let shown: Vec<[Value; 3]> = status["decisions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|vote| ["by", "on_behalf_of", "decision"].map(|field| vote[field].clone()))
+        .collect();
+    let votes = model.votes.iter().map(|vote| {
+        let name = |who: Who| json!(keys[&who].principal);
+        let absent = if vote.of == vote.by { Value::Null } else { name(vote.of) };
+        [name(vote.by), absent, json!(if vote.yes { "APPROVE" } else { "DENY" })]
+    });
+    let mut missing: Vec<[Value; 3]> = votes.collect();
+    let expected = missing.len();
+    missing.retain(|vote| !shown.contains(vote));
+    if shown.len() != expected || !missing.is_empty() {
         return Err(format!(
-            "decisions are {}, where the model says {votes}",
-            status["decisions"]
+            "decisions are {}, where the model says {:?}",
+            status["decisions"], model.votes
         ));
     }
     Ok(())

@@ -77,7 +77,7 @@ pub(crate) async fn check(world: &World, pair: &Pair) -> Result<(), String> {
         }
     }
     if stored.0 == pair.model.state.name() {
-        agrees(last, pair)?;
+        agrees(last, pair, &world.keys)?;
     }
     Ok(())
 }

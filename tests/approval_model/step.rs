@@ -24,6 +24,8 @@ pub(crate) enum Who {
     Loner,
     /// Otto's agent.
     Owned,
+    /// Whoever asked for the request at hand.
+    Requester,
 }
 
 impl Who {
@@ -90,6 +92,17 @@ pub(crate) enum Step {
         verb: Verb,
         micros: u64,
     },
+    /// Somebody who is away hands their authority over, or takes it back.
+    Delegate {
+        from: Who,
+        to: Option<Who>,
+    },
+    /// An admin stops an agent, or everybody.
+    Stop {
+        whom: Option<Who>,
+    },
+    /// An admin lifts the oldest stop.
+    Lift,
     /// Time passes until the request is past its deadline.
     Overdue {
         request: usize,
@@ -120,7 +133,7 @@ fn verb() -> impl Strategy<Value = Verb> {
 fn who_does(verb: Verb) -> impl Strategy<Value = Who> {
     let likely: &[Who] = match verb {
         Verb::Approve(_) | Verb::Deny(_) => &Who::PEOPLE,
-        Verb::Cancel | Verb::Redeem(_) => &Who::ASKERS,
+        Verb::Cancel | Verb::Redeem(_) => &[Who::Requester],
         Verb::Revoke => &[Who::Admin, Who::Olga, Who::Otto],
     };
     prop_oneof![8 => select(likely), 1 => select(&Who::ALL[..])]
@@ -140,8 +153,12 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (select(&Who::ASKERS[..]), prop_oneof![6 => 1..=3_i64, 1 => 0..=6_i64], groups)
             .prop_map(|(who, quorum, groups)| Step::Ask { who, quorum, groups }),
         30 => act().prop_map(|(who, request, verb)| Step::Act { who, request, verb }),
-        4 => (act(), 0..6_000_u64)
+        4 => (act(), 0..25_000_u64)
             .prop_map(|((who, request, verb), micros)| Step::CutOff { who, request, verb, micros }),
+        3 => (select(&Who::PEOPLE[..]), proptest::option::weighted(0.7, select(&Who::PEOPLE[..])))
+            .prop_map(|(from, to)| Step::Delegate { from, to }),
+        1 => proptest::option::weighted(0.8, select(&[Who::Loner, Who::Owned][..])).prop_map(|whom| Step::Stop { whom }),
+        2 => Just(Step::Lift),
         1 => (0..REQUESTS).prop_map(|request| Step::Overdue { request }),
         1 => Just(Step::Sweep),
     ]
