@@ -22,7 +22,7 @@ if [[ $# -gt 0 ]]; then
     exec "$@"
 fi
 
-for check in deployed readme gateway schedule; do
+for check in deployed readme gateway decision_page schedule; do
     printf -- '-- %s\n' "$check"
     python3 "scripts/e2e/$check.py"
 done

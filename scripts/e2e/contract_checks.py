@@ -12,10 +12,14 @@ import requests
 import schemathesis
 
 #: Fields whose rules depend on each other, on the clock, or on what is stored. `required_approvals` must be within reach of
-#: the people there are; a time zone must be one that the database knows; a wish's name has 1 to 64 characters.
+#: the people there are; a time zone must be one that the database knows; a wish's name has 1 to 64 characters; a policy is
+#: Cedar, and a text or an earlier version but not both.
 BEYOND_A_SCHEMA = {
     "create_api_key": {"caller_id", "user_id", "owner_user_id", "role", "expires_at"},
     "create_approval": {"required_approvals"},
+    "put_policies": {"cedar", "version"},
+    "set_delegation": {"delegate_to", "until"},
+    "simulate_policies": {"cedar", "version", "until"},
     "update_settings": {"time_zone", "notifications"},
 }
 #: What strict JSON refuses of numbers, texts and nesting, wherever they stand; no schema here says it again for each.

@@ -32,7 +32,7 @@ pub(crate) struct NewStop {
     #[schema(min_length = 1, max_length = 200, pattern = "^[!-~]+$")]
     caller_id: Option<String>,
     /// For whoever is stopped, and the record.
-    #[schema(value_type = Reason, inline)]
+    #[schema(value_type = Reason)]
     reason: String,
 }
 

@@ -27,7 +27,7 @@ const TTL_SECONDS: std::ops::RangeInclusive<i64> = 60..=1_209_600;
 pub(crate) struct NewApproval {
     tool_call: NewToolCall,
     /// Why the call should be made, for the people who decide.
-    #[schema(value_type = Reason, inline)]
+    #[schema(value_type = Reason)]
     reason: String,
     #[schema(max_items = 20, value_type = Option<Vec<Label>>)]
     risk_labels: Option<Vec<String>>,
@@ -127,11 +127,7 @@ impl NewToolCall {
 pub(crate) struct NewEvaluation {
     tool_call: NewToolCall,
     /// Why the call should be made, for the policies and for the people who decide.
-    #[schema(
-        min_length = 1,
-        max_length = 2000,
-        pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
-    )]
+    #[schema(value_type = Option<Reason>)]
     reason: Option<String>,
     #[schema(max_items = 20, value_type = Option<Vec<Label>>)]
     risk_labels: Option<Vec<String>>,

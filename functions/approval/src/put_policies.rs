@@ -64,7 +64,8 @@ pub(crate) async fn put_policies(
             Given::Text(cedar)
         }
         (None, Some(version)) => Given::Version(version),
-        _ => return Err(ApiError::validation("Give either cedar or version")),
+        (None, None) => return Err(ApiError::invalid("cedar", "must be given, or version")),
+        (Some(_), Some(_)) => return Err(both_given()),
     };
 
     let mut tx = ctx.db.begin(caller.scope()).await?;
@@ -115,6 +116,11 @@ async fn earlier(tx: &mut TenantTx, version: i32) -> Result<String, ApiError> {
         .ok_or_else(ApiError::not_found)?;
     compile(&found.cedar).map_err(|flaw| unsound(&flaw))?;
     Ok(found.cedar)
+}
+
+/// 400: a text and the number of another.
+pub(crate) fn both_given() -> ApiError {
+    ApiError::invalid("version", "must not be given together with cedar")
 }
 
 /// 400: the text cannot be put in force, and why.

@@ -26,7 +26,7 @@ use crate::{
 #[schema(as = ApprovalRevocation)]
 pub(crate) struct NewRevocation {
     /// For the requester and the record.
-    #[schema(value_type = Reason, inline)]
+    #[schema(value_type = Reason)]
     reason: String,
 }
 

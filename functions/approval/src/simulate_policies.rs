@@ -20,7 +20,7 @@ use crate::{
     evaluate_tool_call::{DECIDED, Decided},
     policies_in_force,
     policy::{Call, CompiledPolicies, CompiledSets, Effect, Verdict, compile},
-    put_policies::{check_version, unsound},
+    put_policies::{both_given, check_version, unsound},
     store::{self, DecidedCall},
 };
 
@@ -99,7 +99,7 @@ pub(crate) async fn simulate_policies(
     Json(asked): Json<PolicySimulation>,
 ) -> Result<Json<SimulationResult>, ApiError> {
     if asked.cedar.is_some() && asked.version.is_some() {
-        return Err(ApiError::validation("Give cedar or version, or neither"));
+        return Err(both_given());
     }
     check_version(asked.version)?;
     let limit = asked.limit.unwrap_or(DEFAULT_CALLS);
