@@ -1,6 +1,7 @@
 //! `POST /api/v1/approvals`: an agent or admin asks for an approval.
 
 use axum::extract::State;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use shared::{
     auth::Principal,
@@ -18,6 +19,7 @@ use crate::{
     fast_path,
     intake::{Asked, NewApproval},
     open_request::open_request,
+    refusal::too_many_pending,
     store,
     token::ApprovalToken,
     view::ApprovalStatus,
@@ -74,7 +76,8 @@ pub(crate) async fn create_approval(
         Attempt::Done(answer) => return Ok(answer),
     };
     check_quorum(&mut work, &caller, &asked).await?;
-    let (approval, token) = open_request(&mut work, &ctx, &caller, asked, None).await?;
+    let at = admit(&mut work, &ctx, &caller).await?;
+    let (approval, token) = open_request(&mut work, &ctx, &caller, asked, at, None).await?;
     let answer = work.commit(CreatedApproval::new(&approval, token)).await?;
 
     fast_path::keep(&ctx, caller.tenant_id, &approval).await;
@@ -93,4 +96,17 @@ async fn check_quorum(tx: &mut TenantTx, principal: &Principal, asked: &Asked) -
     }
     let rule = format!("must be at most {reachable}, the number of people who could approve this request");
     Err(ApiError::invalid("required_approvals", &rule))
+}
+
+/// The moment of a request that may be made: its requester is not stopped, and has not left too many undecided.
+async fn admit(tx: &mut TenantTx, ctx: &AppContext, principal: &Principal) -> Result<DateTime<Utc>, ApiError> {
+    let most = ctx.config.approvals.max_pending_per_caller;
+    let standing = store::admit_request(tx, &principal.to_string(), most).await?;
+    if let Some(stop) = standing.stop {
+        return Err(stop.into());
+    }
+    if standing.pending >= i64::from(most) {
+        return Err(too_many_pending(most));
+    }
+    Ok(standing.at)
 }

@@ -24,7 +24,7 @@ use crate::{
     open_request::open_request,
     policies_in_force,
     policy::{Call, CompiledSets, Effect, Requirement, Verdict},
-    store,
+    store::{self, Standing},
 };
 
 /// The action of the audit event that every decision leaves.
@@ -107,21 +107,30 @@ pub(crate) async fn evaluate_tool_call(
         Attempt::First(work) => work,
         Attempt::Done(answer) => return Ok(answer),
     };
-    let (policy, verdict) = decide(&mut work, &ctx, &sets, &caller, &proposed).await?;
-    let opened = match &verdict.effect {
+    // Before anything else: from here on a stop waits for this call, so none is answered that this has not seen.
+    let standing = store::admit_request(
+        &mut work,
+        &caller.to_string(),
+        ctx.config.approvals.max_pending_per_caller,
+    )
+    .await?;
+    let decided = decide(&mut work, &ctx, &sets, &caller, &proposed, &standing).await?;
+    let opened = match &decided.verdict.effect {
         Effect::RequireApproval(requirement) => {
             let asked = asked(&ctx, &proposed, requirement);
-            Some(open_request(&mut work, &ctx, &caller, asked, Some(policy)).await?)
+            let policy = Some(decided.policy.clone());
+            Some(open_request(&mut work, &ctx, &caller, asked, standing.at, policy).await?)
         }
         Effect::Allow | Effect::Deny => None,
     };
     let about = opened
         .as_ref()
         .map_or_else(|| ctx.ids.next(), |(approval, _)| approval.id);
-    let event = audit_event(&ctx, &caller, about, proposed, &verdict);
+    let event = audit_event(&ctx, &caller, about, proposed, &decided);
     audit_log::record_in_tx(&mut work, &ctx, event).await?;
 
     let kept = opened.as_ref().map(|(approval, _)| approval.clone());
+    let verdict = decided.verdict;
     let answer = Evaluation {
         decision: Decided::from(&verdict.effect),
         policy_ids: verdict.policy_ids,
@@ -135,20 +144,32 @@ pub(crate) async fn evaluate_tool_call(
     Ok(answer)
 }
 
-/// What is decided on the call, and by which version of the policies.
+/// What is decided on a call, by which version of the policies, and what else decided it.
+struct Decision {
+    policy: PolicyRef,
+    verdict: Verdict,
+    /// As the log names it: what is no policy's doing.
+    cause: Option<&'static str>,
+}
+
 async fn decide(
     tx: &mut TenantTx,
     ctx: &AppContext,
     sets: &CompiledSets,
     principal: &Principal,
     proposed: &Proposed,
-) -> Result<(PolicyRef, Verdict), ApiError> {
+    standing: &Standing,
+) -> Result<Decision, ApiError> {
     let (policy, policies) = policies_in_force::find(tx, sets).await?;
-    let name = principal.to_string();
-    if let Some(stop) = store::find_stop(tx, &name).await? {
+    if let Some(stop) = &standing.stop {
         let reason = format!("{}: {}", stop.sentence(), stop.reason);
-        return Ok((policy, Verdict::denied(Vec::new(), reason)));
+        return Ok(Decision {
+            policy,
+            verdict: Verdict::denied(Vec::new(), reason),
+            cause: Some("stopped"),
+        });
     }
+    let name = principal.to_string();
     let verdict = match &*policies {
         Ok(policies) => policies.evaluate(&Call {
             caller: name.strip_prefix("agent:").unwrap_or(&name),
@@ -165,15 +186,27 @@ async fn decide(
         Err(flaw) => Verdict::unreadable(flaw),
     };
     let Effect::RequireApproval(requirement) = &verdict.effect else {
-        return Ok((policy, verdict));
+        let cause = policies.is_err().then_some("unreadable");
+        return Ok(Decision { policy, verdict, cause });
     };
+    let most = ctx.config.approvals.max_pending_per_caller;
+    if standing.pending >= i64::from(most) {
+        let reason = format!("People would be asked, and this caller has {most} requests pending, as many as it may");
+        return Ok(Decision {
+            policy,
+            verdict: Verdict::denied(verdict.policy_ids, reason),
+            cause: Some("too many pending"),
+        });
+    }
     let electorate = Electorate {
         requested_by: &name,
         owner_user_id: principal.owner_user_id,
         approver_groups: requirement.groups.as_deref().unwrap_or_default(),
     };
     let reachable = electorate.reachable(&store::list_approvers(tx).await?);
-    Ok((policy, verdict.within_reach_of(reachable)))
+    let verdict = verdict.within_reach_of(reachable);
+    let cause = (verdict.effect == Effect::Deny).then_some("out of reach");
+    Ok(Decision { policy, verdict, cause })
 }
 
 /// The request that policy makes in the caller's name.
@@ -206,44 +239,63 @@ fn audit_event(
     principal: &Principal,
     about: Uuid,
     proposed: Proposed,
-    verdict: &Verdict,
+    decided: &Decision,
 ) -> NewAuditEvent {
-    let event = NewAuditEvent::of_product(ctx, &principal.to_string(), DECIDED, about)
+    NewAuditEvent::of_product(ctx, &principal.to_string(), DECIDED, about)
         .tool(proposed.call.tool)
         .environment(proposed.environment.as_str())
         .trust_level(principal.trust_level)
         .risk_labels(proposed.risk_labels)
-        .decision(verdict.effect.as_str())
-        .arguments(proposed.call.arguments);
-    match outcome(&verdict.policy_ids) {
-        Some(outcome) => event.outcome(outcome),
-        None => event,
-    }
+        .decision(decided.verdict.effect.as_str())
+        .outcome(outcome(decided))
+        .arguments(proposed.call.arguments)
 }
 
-/// The determining policies, as many as there is room for.
-fn outcome(policy_ids: &[String]) -> Option<String> {
-    let mut named = policy_ids.first()?.clone();
-    for (count, id) in policy_ids.iter().enumerate().skip(1) {
-        if named.len() + id.len() > MAX_OUTCOME_BYTES {
-            return Some(format!("{named} and {} more", policy_ids.len() - count));
-        }
-        named.push_str(", ");
-        named.push_str(id);
+/// The version of the policies, what is no policy's doing, and the determining policies, as many as there is room for:
+/// `version 3: writes, production`, `version 3: stopped`.
+fn outcome(decided: &Decision) -> String {
+    let mut named = format!("version {}", decided.policy.version);
+    let mut separator = ": ";
+    if let Some(cause) = decided.cause {
+        named.push_str(separator);
+        named.push_str(cause);
     }
-    Some(named)
+    let ids = &decided.verdict.policy_ids;
+    for (count, id) in ids.iter().enumerate() {
+        if count > 0 && named.len() + id.len() > MAX_OUTCOME_BYTES {
+            return format!("{named} and {} more", ids.len() - count);
+        }
+        named.push_str(separator);
+        named.push_str(id);
+        separator = ", ";
+    }
+    named
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn decided(policy_ids: Vec<String>, cause: Option<&'static str>) -> Decision {
+        Decision {
+            policy: PolicyRef {
+                id: "p".to_owned(),
+                version: 3,
+            },
+            verdict: Verdict::denied(policy_ids, ""),
+            cause,
+        }
+    }
+
     #[test]
-    fn an_outcome_names_as_many_policies_as_it_has_room_for() {
+    fn an_outcome_names_version_and_cause_and_as_many_policies_as_it_has_room_for() {
         let ids = |count: usize| (0..count).map(|n| format!("policy{n}")).collect::<Vec<_>>();
-        assert_eq!(outcome(&[]), None);
-        assert_eq!(outcome(&ids(2)).as_deref(), Some("policy0, policy1"));
-        let many = outcome(&ids(1_000)).expect("some");
+        let told = |count, cause| outcome(&decided(ids(count), cause));
+        assert_eq!(told(0, None), "version 3");
+        assert_eq!(told(2, None), "version 3: policy0, policy1");
+        assert_eq!(told(0, Some("stopped")), "version 3: stopped");
+        assert_eq!(told(1, Some("out of reach")), "version 3: out of reach: policy0");
+        let many = told(1_000, None);
         assert!(many.len() < 1_050 && many.ends_with(" more"), "{many}");
         let named = many.split(", ").count();
         assert!(many.ends_with(&format!(" and {} more", 1_000 - named)), "{many}");

@@ -8,28 +8,28 @@ use crate::{
     digest::{Action, Display, action_digest, display_hash},
     events::{self, Actor, Change},
     intake::Asked,
-    refusal::too_many_pending,
     store,
     token::ApprovalToken,
 };
 
-/// Stores a request, with its events, and returns it with its token. Whether its quorum can be reached was asked before.
+/// Stores a request, with its events, and returns it with its token. That its quorum can be reached and its requester may
+/// ask `at` that moment was seen before.
 ///
 /// # Errors
-/// `STOPPED`, `RATE_LIMITED` (too many are pending), `UNAVAILABLE` or `INTERNAL_ERROR`; the transaction must then be
-/// rolled back.
+/// `UNAVAILABLE` or `INTERNAL_ERROR`; the transaction must then be rolled back.
 pub(crate) async fn open_request(
     tx: &mut TenantTx,
     ctx: &AppContext,
     principal: &Principal,
     asked: Asked,
+    at: DateTime<Utc>,
     policy: Option<PolicyRef>,
 ) -> Result<(Approval, ApprovalToken), ApiError> {
     let token = ApprovalToken::new(ctx.random.bytes());
     let nonce = ctx.random.bytes::<32>();
     let approval = Approval {
         policy,
-        ..put_together(tx, ctx, principal, &asked, &token, &nonce).await?
+        ..put_together(ctx, principal, &asked, at, &token, &nonce)?
     };
     store::insert(tx, &approval, &nonce).await?;
     let change = Change::Requested {
@@ -39,25 +39,12 @@ pub(crate) async fn open_request(
     Ok((approval, token))
 }
 
-/// The moment of a request that may be made: its requester is not stopped, and has not left too many undecided.
-async fn admit(tx: &mut TenantTx, ctx: &AppContext, requested_by: &str) -> Result<DateTime<Utc>, ApiError> {
-    let most = ctx.config.approvals.max_pending_per_caller;
-    let standing = store::admit_request(tx, requested_by, most).await?;
-    if let Some(stop) = standing.stop {
-        return Err(stop.into());
-    }
-    if standing.pending >= i64::from(most) {
-        return Err(too_many_pending(most));
-    }
-    Ok(standing.at)
-}
-
-/// The request as it will be stored. Its times are the database's, which also decides when it expires.
-async fn put_together(
-    tx: &mut TenantTx,
+/// The request as it will be stored. Its times are by the database's clock, which also decides when it expires.
+fn put_together(
     ctx: &AppContext,
     principal: &Principal,
     asked: &Asked,
+    created_at: DateTime<Utc>,
     token: &ApprovalToken,
     nonce: &[u8; 32],
 ) -> Result<Approval, ApiError> {
@@ -79,7 +66,6 @@ async fn put_together(
     };
     let id = ctx.ids.next();
     let request_id = asked.request_id.clone().unwrap_or_else(|| ctx.ids.next().to_string());
-    let created_at = admit(tx, ctx, &requested_by).await?;
     let expires_at = created_at + asked.ttl;
     let display_hash = display_hash(&Display {
         id,

@@ -22,6 +22,6 @@ pub(crate) use policies::{
 };
 pub(crate) use requests::{find, find_by_token, find_redemption, insert, lock, lock_to_redeem, settle};
 pub(crate) use stops::{
-    admit_request, cancel_pending, find_stop, insert_stop, lift_stop, list_stops, lock_pending, lock_stop,
+    Standing, admit_request, cancel_pending, insert_stop, lift_stop, list_stops, lock_pending, lock_stop,
 };
 pub(crate) use votes::{count_approvals, insert_vote, replace_vote};

@@ -51,24 +51,6 @@ pub(crate) async fn admit_request(tx: &mut TenantTx, requester: &str, most: u32)
     })
 }
 
-/// A stop that is in force for this requester.
-///
-/// # Errors
-/// Postgres does not answer.
-pub(crate) async fn find_stop(tx: &mut TenantTx, requester: &str) -> Result<Option<StopInForce>, sqlx::Error> {
-    let row = sqlx::query!(
-        "SELECT caller_id, reason FROM stops
-         WHERE tenant_id = $1 AND lifted_at IS NULL AND (caller_id IS NULL OR 'agent:' || caller_id = $2)
-         ORDER BY id
-         LIMIT 1",
-        tx.tenant_id(),
-        requester,
-    )
-    .fetch_optional(&mut **tx)
-    .await?;
-    Ok(row.map(|row| StopInForce::of(row.caller_id.as_deref(), row.reason)))
-}
-
 /// Stores a stop when whatever could run into it has ended, and returns when that was.
 ///
 /// # Errors

@@ -44,6 +44,30 @@ async fn what_is_over_the_cap_is_429_until_something_is_decided() {
 }
 
 #[tokio::test]
+async fn a_tool_call_that_would_ask_people_is_denied_and_recorded() {
+    let scene = Scene::with(&[("APPROVAL_MAX_PENDING_PER_CALLER", "1")]).await;
+    let _ = scene.ask(request()).await;
+    let call_tool = async |tool: &str| {
+        let body = json!({ "tool_call": { "tool": tool } });
+        let answer = scene.client.post(&scene.tenant.agent, "/api/v1/tool-calls", body).await;
+        answer.expect(200)
+    };
+    assert_eq!(call_tool("list_files").await["decision"], "ALLOW");
+    let denied = call_tool("deploy").await;
+    assert_eq!(
+        (&denied["decision"], &denied["policy_ids"]),
+        (&json!("DENY"), &json!(["writes"]))
+    );
+    let reason = denied["reasons"][0].as_str().unwrap_or_default();
+    assert!(reason.contains("1 requests pending"), "{denied}");
+    let outcome: Vec<String> = sqlx::query_scalar("SELECT outcome FROM audit_events WHERE decision = 'DENY'")
+        .fetch_all(&scene.owner)
+        .await
+        .expect("the log is read");
+    assert_eq!(outcome, ["version 1: too many pending: writes"]);
+}
+
+#[tokio::test]
 async fn a_refused_request_leaves_nothing() {
     let scene = Scene::with(&[("APPROVAL_MAX_PENDING_PER_CALLER", "1")]).await;
     let _ = scene.ask(request()).await;

@@ -210,13 +210,15 @@ async fn the_tool_calls_of_who_is_stopped_are_denied_and_recorded() {
         assert_eq!(scene.client.delete(&scene.tenant.admin, &lift).await.status, 204);
         assert_eq!(evaluate().await["decision"], "ALLOW");
     }
-    let decisions: Vec<String> = sqlx::query_scalar(
-        "SELECT decision FROM audit_events WHERE action = 'tool_call.decided' ORDER BY received_at, event_id",
+    let decided: Vec<(String, String)> = sqlx::query_as(
+        "SELECT decision, outcome FROM audit_events WHERE action = 'tool_call.decided' ORDER BY received_at, event_id",
     )
     .fetch_all(&scene.owner)
     .await
     .expect("the log is read");
-    assert_eq!(decisions, ["ALLOW", "DENY", "ALLOW", "DENY", "ALLOW"]);
+    let allowed = || ("ALLOW".to_owned(), "version 1: low-risk-reads".to_owned());
+    let denied = || ("DENY".to_owned(), "version 1: stopped".to_owned());
+    assert_eq!(decided, [allowed(), denied(), allowed(), denied(), allowed()]);
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ async fn a_new_tenant_has_the_default_policies() {
             "tool_call.decided".to_owned(),
             tool.to_owned(),
             some(decision),
-            some(outcome),
+            some(&format!("version 1: {outcome}")),
             arguments,
             vec![],
         )
@@ -136,7 +136,7 @@ async fn a_call_that_needs_approval_makes_the_request_that_policy_describes() {
     let (_, tool, decision, outcome, arguments, labels) = log(&scene).await.pop().expect("decided");
     assert_eq!(
         (tool.as_str(), decision.as_deref(), outcome.as_deref()),
-        ("refund", Some("REQUIRE_APPROVAL"), Some("refunds"))
+        ("refund", Some("REQUIRE_APPROVAL"), Some("version 2: refunds"))
     );
     assert_eq!(
         (arguments, labels),
@@ -199,7 +199,7 @@ async fn what_is_not_said_has_its_default() {
         |field: &str| shared::http::timestamp::parse(approval[field].as_str().expect("a time")).expect("RFC 3339");
     assert_eq!((time("expires_at") - time("created_at")).num_seconds(), 120);
     let outcome: Option<String> = log(&scene).await.pop().expect("decided").3;
-    assert_eq!(outcome, None);
+    assert_eq!(outcome.as_deref(), Some("version 2"));
 }
 
 #[tokio::test]
@@ -443,7 +443,7 @@ async fn a_decision_with_large_arguments_and_many_policies_is_still_recorded() {
     assert_eq!(answer["policy_ids"].as_array().map(Vec::len), Some(900));
     let outcome = log(&scene).await.pop().expect("decided").3.expect("an outcome");
     assert!(
-        outcome.starts_with("p0, p1, ") && outcome.ends_with(" more"),
+        outcome.starts_with("version 2: p0, p1, ") && outcome.ends_with(" more"),
         "{outcome}"
     );
 }

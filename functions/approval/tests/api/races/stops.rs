@@ -32,7 +32,7 @@ async fn aftermath(scene: &TwoProcesses, agent: &TestKey, stop: &str) -> Afterma
                 count(*) FILTER (WHERE status = 'CANCELLED') AS cancelled,
                 count(*) FILTER (WHERE status = 'CONSUMED') AS consumed,
                 (SELECT count(*) FROM audit_events e, stops s
-                 WHERE s.id = $2::uuid AND e.recorded_by = $1
+                 WHERE s.id = $2::uuid AND e.recorded_by = $1 AND e.decision IS DISTINCT FROM 'DENY'
                    AND date_trunc('milliseconds', e.received_at) > s.created_at) AS too_late,
                 (SELECT count(*) FROM audit_events e JOIN own ON own.id::text = e.correlation_id
                  WHERE e.action = 'approval.cancelled' AND e.sanitized_args ->> 'stop_id' = $2) AS cancellations,
@@ -66,7 +66,7 @@ async fn approved(scene: &TwoProcesses, agent: &TestKey) -> Vec<String> {
 async fn nothing_slips_through_while_a_stop_is_made() {
     let scene = TwoProcesses::start().await;
     let tenant = &scene.scene.tenant;
-    let (mut created, mut redeemed) = (BTreeMap::new(), BTreeMap::new());
+    let (mut created, mut redeemed, mut called) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let rounds = times(ROUNDS);
     for round in 0..rounds {
         let caller_id = format!("wild-{round}");
@@ -83,6 +83,8 @@ async fn nothing_slips_through_while_a_stop_is_made() {
             crowd.push(post(n, &agent, "/api/v1/approvals", request()));
             let path = format!("/api/v1/approvals/{id}/redeem");
             crowd.push(post(n + 1, &agent, &path, json!({ "tool_call": call() })));
+            let reading = json!({ "tool_call": { "tool": "list_files" } });
+            crowd.push(post(n, &agent, "/api/v1/tool-calls", reading));
         }
         let place = (round * 5) % (crowd.len() + 1);
         crowd.insert(place, post(round, &tenant.admin, "/api/v1/stops", stop));
@@ -92,9 +94,11 @@ async fn nothing_slips_through_while_a_stop_is_made() {
         let (mut made, mut used) = (0, 0);
         for (n, answer) in answers.into_iter().enumerate() {
             let answer = answer.expect("it answers");
-            let (count, told) = match (n % 2, answer.status) {
+            let (count, told) = match (n % 3, answer.status) {
                 (0, 201) => (&mut created, "made, and cancelled"),
                 (1, 200) => (&mut redeemed, "used"),
+                (2, 200) if answer.json()["decision"] == "ALLOW" => (&mut called, "allowed"),
+                (2, 200) => (&mut called, "denied"),
                 (kind, _) => {
                     answer.expect_error(409, "STOPPED");
                     (if kind == 0 { &mut created } else { &mut redeemed }, "stopped")
@@ -119,10 +123,12 @@ async fn nothing_slips_through_while_a_stop_is_made() {
                 .expect_error(409, "STOPPED");
         }
     }
-    println!("{rounds} stops against {CROWD} requests and {CROWD} redemptions each: {created:?}, {redeemed:?}");
+    println!(
+        "{rounds} stops against {CROWD} requests, redemptions and tool calls each: {created:?}, {redeemed:?}, {called:?}"
+    );
     assert!(
         created.len() == 2 && redeemed.len() == 2,
-        "both were first at times: {created:?}, {redeemed:?}"
+        "each was first at times: {created:?}, {redeemed:?}, {called:?}"
     );
 }
 
