@@ -4,7 +4,7 @@
 
 use std::{
     fmt::Display,
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
 };
 
 use serde::Serialize;
@@ -33,6 +33,22 @@ impl Output {
         }
         let mut stream = io::stdout().lock();
         writeln!(stream, "{text}")?;
+        stream.flush()
+    }
+
+    /// A text as it is, for a file or another program; what a terminal is shown is made visible. Nothing with `--json`.
+    ///
+    /// # Errors
+    /// As [`line`](Self::line).
+    pub(crate) fn text(self, text: &str) -> io::Result<()> {
+        if io::stdout().is_terminal() {
+            return text.lines().try_for_each(|line| self.line(visible(line)));
+        }
+        if self.json {
+            return Ok(());
+        }
+        let mut stream = io::stdout().lock();
+        stream.write_all(text.as_bytes())?;
         stream.flush()
     }
 

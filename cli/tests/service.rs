@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader};
 
 use serde_json::{Value, json};
 use shared::testing::{TestKey, TestTenant};
-use support::{Ran, Service, of_key, run, run_with_input, spawn};
+use support::{Ran, Scratch, Service, of_key, run, run_with_input, spawn, text};
 
 /// Two tenants, the first with an agent whose requests the tests decide.
 struct Tenants {
@@ -266,6 +266,94 @@ fn a_watched_inbox_is_shown_again_when_it_changes() {
     assert_eq!(next(), "nothing is waiting");
     watching.kill().expect("it still watches");
     let _ = watching.wait().expect("it ended");
+}
+
+#[test]
+fn exit_code_0_of_a_tool_call_allows_it() {
+    let service = start();
+    let call = |tool: &str| service.as_agent(&["tool-call", "--json", "--tool", tool]);
+    assert_eq!(call("list_files").expect(0).value()["decision"], "ALLOW");
+    assert_eq!(call("get_secret").expect(3).value()["decision"], "DENY");
+    assert_eq!(call("deploy").expect(5).value()["decision"], "REQUIRE_APPROVAL");
+    // People who approve it while it is waited for: then it is redeemed as well.
+    let arguments = [
+        "tool-call",
+        "--json",
+        "--tool",
+        "deploy",
+        "--reason",
+        "Release 42",
+        "--wait",
+        "60",
+    ];
+    let mut waiter = spawn(&of_key(&service.url, &service.with.ours.agent), &arguments);
+    let mut lines = BufReader::new(waiter.stdout.take().expect("piped")).lines();
+    let mut next = || -> Value { serde_json::from_str(&lines.next().expect("a line").expect("text")).expect("JSON") };
+    let id = id_of(&next()["approval"]);
+    service.as_approver(&["approve", &id, "--yes"]).expect(0);
+    assert_eq!(next()["status"], "APPROVED");
+    assert_eq!(next()["status"], "CONSUMED");
+    assert_eq!(waiter.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn a_stop_is_made_listed_and_lifted() {
+    let service = start();
+    let admin = |arguments: &[&str]| service.as_holder(&service.with.ours.admin, arguments);
+    assert_eq!(admin(&["stop", "list"]).expect(0).stdout, "nothing is stopped\n");
+    let made = admin(&["stop", "create", "--caller-id", "dev-agent", "--reason", "It went wild"]).expect(0);
+    let id = made.stdout.trim().to_owned();
+    let listed = admin(&["stop", "list"]).expect(0).stdout;
+    assert!(
+        listed.contains("dev-agent") && listed.contains("It went wild") && listed.contains(&id),
+        "{listed}"
+    );
+    let told = service
+        .as_agent(&["tool-call", "--tool", "list_files"])
+        .expect(3)
+        .stdout;
+    assert!(told.contains("It went wild"), "{told}");
+    service.as_agent(&["request", "--tool", "t", "--reason", "r"]).expect(8);
+    assert_eq!(admin(&["stop", "lift", &id]).expect(0).stdout, "lifted\n");
+    service.as_agent(&["tool-call", "--tool", "list_files"]).expect(0);
+    let everybody = admin(&["stop", "create", "--tenant-wide", "--reason", "Incident", "--json"]).expect(0);
+    assert_eq!(everybody.value()["caller_id"], Value::Null);
+    admin(&["stop", "create", "--reason", "whom?"]).expect(2);
+}
+
+#[test]
+fn a_policy_is_shown_checked_tried_put_and_taken_back() {
+    let service = start();
+    let admin = |arguments: &[&str]| service.as_holder(&service.with.ours.admin, arguments);
+    let scratch = Scratch::new("policy");
+    let (good, bad) = (scratch.path("good.cedar"), scratch.path("bad.cedar"));
+    std::fs::write(&good, "forbid (principal, action, resource);").expect("written");
+    std::fs::write(&bad, "permit (principal, action, resource)\nwhen { context.nothing };").expect("written");
+
+    let first = admin(&["policy", "show"]).expect(0).stdout;
+    assert!(first.contains("@id(\"secrets-never\")"), "{first}");
+    service.as_agent(&["tool-call", "--tool", "list_files"]).expect(0);
+    let told = admin(&["policy", "check", text(&bad)]).expect(2).stderr;
+    assert!(told.contains("\"line\":2"), "{told}");
+    admin(&["policy", "check", text(&good)]).expect(0);
+    let tried = admin(&["policy", "simulate", text(&good)]).expect(0).stdout;
+    assert!(
+        tried.starts_with("1 calls, 1 would be decided otherwise\n") && tried.contains("list_files"),
+        "{tried}"
+    );
+    assert_eq!(
+        admin(&["policy", "put", text(&good)]).expect(0).stdout,
+        "version 2 decides\n"
+    );
+    service.as_agent(&["tool-call", "--tool", "list_files"]).expect(3);
+    assert_eq!(
+        admin(&["policy", "rollback", "1"]).expect(0).stdout,
+        "version 3 decides\n"
+    );
+    assert_eq!(admin(&["policy", "show"]).expect(0).stdout, first);
+    let history = admin(&["policy", "history"]).expect(0).stdout;
+    assert_eq!(history.lines().count(), 4, "{history}");
+    service.as_approver(&["policy", "show"]).expect(6);
 }
 
 #[test]

@@ -94,7 +94,7 @@ pub(crate) fn run(command: &Policy, client: &Client, output: Output) -> Result<E
     match &command.command {
         PolicyCommand::Show => {
             let policy = client.get(POLICIES, &[])?;
-            output.line(policy["cedar"].as_str().unwrap_or_default().trim_end())?;
+            output.text(policy["cedar"].as_str().unwrap_or_default())?;
             output.value(&policy)?;
         }
         PolicyCommand::Check { file } => {

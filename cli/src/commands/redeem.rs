@@ -1,7 +1,7 @@
 //! `countersign redeem`.
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
@@ -33,8 +33,12 @@ pub(crate) struct Redeem {
 /// # Errors
 /// It may not be made: the server says why.
 pub(crate) fn run(command: &Redeem, client: &Client, output: Output) -> Result<Exit, Failure> {
-    let body = json!({ "tool_call": command.call.read()? });
-    let after = client.post(&format!("/api/v1/approvals/{}/redeem", command.id), &body)?;
+    redeem(client, command.id, &command.call.read()?, output)
+}
+
+/// Redeems the request for this call.
+pub(super) fn redeem(client: &Client, id: Uuid, call: &Value, output: Output) -> Result<Exit, Failure> {
+    let after = client.post(&format!("/api/v1/approvals/{id}/redeem"), &json!({ "tool_call": call }))?;
     let approval = Approval::read(&after)?;
     if approval.status != "CONSUMED" {
         return Err(Failure::failed(format!(

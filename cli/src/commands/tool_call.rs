@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::wait;
+use super::{redeem, wait};
 use crate::{
     approval::Approval,
     call::{Call, put},
@@ -15,13 +15,13 @@ use crate::{
 
 /// Ask the policy whether a call may be made, as an agent; exit code 0 allows it
 ///
-/// When people have to approve it, the request's id and token are printed, the token this once. With --wait it goes on as
-/// `countersign wait` does; what people approve still has to be redeemed.
+/// When people have to approve it, the request's id and token are printed, the token this once, and the exit code is 5. With
+/// --wait it waits for them and redeems what they approve, so that exit code 0 always means: this call may be made, once.
 #[derive(Args)]
 #[command(name = "tool-call", after_help = with_exit_codes("\
 Examples:
   countersign tool-call --tool files.read --arguments '{\"path\":\"/srv/report\"}'
-  countersign tool-call --tool payments.refund --arguments @refund.json --reason 'Charged twice' --wait 600"))]
+  countersign tool-call --tool payments.refund --arguments @refund.json --reason 'Charged twice' --wait 600 && ./refund refund.json"))]
 pub(crate) struct ToolCall {
     #[command(flatten)]
     call: Call,
@@ -34,7 +34,7 @@ pub(crate) struct ToolCall {
     /// Your own id of the call
     #[arg(long = "request-id", value_name = "ID")]
     own_id: Option<String>,
-    /// If people have to approve it, wait this long for them and exit as `countersign wait` does
+    /// If people have to approve it, wait this long for them, and redeem their approval for this call
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,
 }
@@ -44,7 +44,8 @@ pub(crate) struct ToolCall {
 /// # Errors
 /// The server refused the question.
 pub(crate) fn run(command: &ToolCall, client: &Client, output: Output) -> Result<Exit, Failure> {
-    let answer = client.post("/api/v1/tool-calls", &command.body(command.call.read()?))?;
+    let call = command.call.read()?;
+    let answer = client.post("/api/v1/tool-calls", &command.body(call.clone()))?;
     output.line(visible(answer["decision"].as_str().unwrap_or_default()))?;
     for reason in answer["reasons"].as_array().into_iter().flatten() {
         output.line(format_args!("  {}", visible(reason.as_str().unwrap_or_default())))?;
@@ -63,7 +64,10 @@ pub(crate) fn run(command: &ToolCall, client: &Client, output: Output) -> Result
         (Some("ALLOW"), ..) => Ok(Exit::Done),
         (Some("DENY"), ..) => Ok(Exit::Denied),
         (Some("REQUIRE_APPROVAL"), Some(request), Some(seconds)) => {
-            wait::until_decided(client, request.id, seconds, output)
+            match wait::until_decided(client, request.id, seconds, output)? {
+                Exit::Done => redeem::redeem(client, request.id, &call, output),
+                other => Ok(other),
+            }
         }
         (Some("REQUIRE_APPROVAL"), Some(_), None) => Ok(Exit::TimedOut),
         // Whatever else it says, it allows nothing.
