@@ -20,7 +20,7 @@ use crate::{
     create_approval::CreatedApproval,
     eligibility::Electorate,
     fast_path,
-    intake::{Asked, NewEvaluation, Proposed},
+    intake::{self, Asked, NewEvaluation, Proposed},
     open_request::open_request,
     policies_in_force,
     policy::{Call, CompiledSets, Effect, Requirement, Verdict},
@@ -30,7 +30,7 @@ use crate::{
 /// The action of the audit event that every decision leaves.
 pub(crate) const DECIDED: &str = "tool_call.decided";
 
-/// What people read where the caller said nothing.
+/// What people read where neither caller nor policy says anything.
 const NO_REASON: &str = "The caller gave no reason";
 
 /// How much of the determining policies' ids an audit event names, in bytes.
@@ -117,7 +117,7 @@ pub(crate) async fn evaluate_tool_call(
     let decided = decide(&mut work, &ctx, &sets, &caller, &proposed, &standing).await?;
     let opened = match &decided.verdict.effect {
         Effect::RequireApproval(requirement) => {
-            let asked = asked(&ctx, &proposed, requirement);
+            let asked = asked(&ctx, &proposed, requirement, &decided.verdict.reasons);
             let policy = Some(decided.policy.clone());
             Some(open_request(&mut work, &ctx, &caller, asked, standing.at, policy).await?)
         }
@@ -210,7 +210,7 @@ async fn decide(
 }
 
 /// The request that policy makes in the caller's name.
-fn asked(ctx: &AppContext, proposed: &Proposed, requirement: &Requirement) -> Asked {
+fn asked(ctx: &AppContext, proposed: &Proposed, requirement: &Requirement, reasons: &[String]) -> Asked {
     let mut risk_labels = proposed.risk_labels.clone();
     if let Some(risk) = requirement.risk.map(|risk| risk.as_str().to_owned())
         && !risk_labels.contains(&risk)
@@ -225,13 +225,20 @@ fn asked(ctx: &AppContext, proposed: &Proposed, requirement: &Requirement) -> As
         server: proposed.call.server.clone(),
         environment: proposed.environment,
         arguments: proposed.call.arguments.clone(),
-        reason: proposed.reason.clone().unwrap_or_else(|| NO_REASON.to_owned()),
+        reason: proposed.reason.clone().unwrap_or_else(|| reason_of(reasons)),
         risk_labels,
         request_id: proposed.request_id.clone(),
         required_approvals: requirement.quorum,
         approver_groups: requirement.groups.clone().unwrap_or_default(),
         ttl: TimeDelta::seconds(i64::try_from(ttl_seconds).unwrap_or(i64::MAX / 1_000)),
     }
+}
+
+/// Why people are asked where the caller did not say: what the policies say for themselves, as far as a reason reaches.
+fn reason_of(reasons: &[String]) -> String {
+    let joined: String = reasons.join("\n").chars().take(intake::MAX_REASON_CHARS).collect();
+    let prose = intake::prose("reason", &joined).ok().flatten();
+    prose.unwrap_or_else(|| NO_REASON.to_owned())
 }
 
 fn audit_event(

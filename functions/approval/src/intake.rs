@@ -11,7 +11,7 @@ use shared::{
 use utoipa::ToSchema;
 
 const MAX_TOOL_CHARS: usize = 200;
-const MAX_REASON_CHARS: usize = 2_000;
+pub(crate) const MAX_REASON_CHARS: usize = 2_000;
 const MAX_REQUEST_ID_CHARS: usize = 255;
 const MAX_CALLER_ID_CHARS: usize = 200;
 const MAX_RISK_LABELS: usize = 20;

@@ -193,7 +193,8 @@ async fn what_is_not_said_has_its_default() {
             &approval["reason"],
             &approval["risk_labels"]
         ),
-        (&json!(1), &json!([]), &json!("The caller gave no reason"), &json!([]))
+        (&json!(1), &json!([]), &answer["reasons"][0], &json!([])),
+        "people read why policy asks them"
     );
     let time =
         |field: &str| shared::http::timestamp::parse(approval[field].as_str().expect("a time")).expect("RFC 3339");
