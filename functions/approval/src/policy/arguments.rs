@@ -2,8 +2,8 @@
 //!
 //! Cedar's strict validation knows every attribute's type, but the arguments of tools have no common shape. So each policy is
 //! validated against the published schema with the arguments it mentions declared: all optional, and of the types that its
-//! operators ask for. What stands outside the arguments is checked against the schema alone. Whether a call's arguments have
-//! those types is seen when it is evaluated: where they do not, the policy errs and the call is denied.
+//! operators ask for. What stands outside the arguments is checked against the schema alone. Whether a call's arguments are
+//! of those types is checked at each call, in `types`: Cedar takes values of two types for unequal and says nothing.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +18,10 @@ pub(super) enum Shape {
     Decimal,
     Set(Box<Shape>),
     Record(BTreeMap<String, Shape>),
+    /// What is only asked for with `has`, and may be anything.
+    Any,
+    /// What is only compared with other arguments: those of one number are of one type, whichever it is.
+    Alike(usize),
 }
 
 impl Shape {
@@ -28,9 +32,11 @@ impl Shape {
         let arguments = reading.node(Node::Record(BTreeMap::new()));
         let text = reading.node(Node::Text);
         let labels = reading.node(Node::Set(text));
+        let time = reading.node(Node::Other);
         for (attribute, node) in [
             ("arguments", arguments),
             ("risk_labels", labels),
+            ("time", time),
             ("environment", text),
             ("reason", text),
         ] {
@@ -58,6 +64,9 @@ impl Shape {
         for node in std::mem::take(&mut reading.ordered) {
             reading.is(node, Node::Long);
         }
+        for node in std::mem::take(&mut reading.written_out) {
+            reading.is(node, Node::Text);
+        }
         reading.shape(arguments, &mut Vec::new())
     }
 
@@ -76,6 +85,9 @@ impl Shape {
                 Some(Self::Record(both))
             }
             (Self::Set(ours), Self::Set(theirs)) => Some(Self::Set(Box::new(ours.merged(theirs)?))),
+            (Self::Any, known) | (known, Self::Any) => Some(known.clone()),
+            // They are declared alike.
+            (Self::Alike(_), Self::Alike(_)) => Some(self.clone()),
             (ours, theirs) if ours == theirs => Some(ours.clone()),
             _ => None,
         }
@@ -93,16 +105,16 @@ impl Shape {
                     .collect();
                 (!decimals.is_empty()).then_some(Self::Record(decimals))
             }
-            Self::Bool | Self::Long | Self::Text => None,
+            Self::Bool | Self::Long | Self::Text | Self::Any | Self::Alike(_) => None,
         }
     }
 
-    /// The type in Cedar's JSON schema format.
+    /// The type in Cedar's JSON schema format. Where any would do, it is text.
     pub(super) fn schema(&self) -> Value {
         match self {
             Self::Bool => json!({ "type": "Boolean" }),
             Self::Long => json!({ "type": "Long" }),
-            Self::Text => json!({ "type": "String" }),
+            Self::Text | Self::Any | Self::Alike(_) => json!({ "type": "String" }),
             Self::Decimal => json!({ "type": "Extension", "name": "decimal" }),
             Self::Set(element) => json!({ "type": "Set", "element": element.schema() }),
             Self::Record(attributes) => {
@@ -144,6 +156,10 @@ struct Reading {
     variables: [(&'static str, usize); 3],
     /// What is compared by size, and so a number where nothing else is known.
     ordered: Vec<usize>,
+    /// What stands in a record that the policy writes out, and so is text where nothing else is known.
+    written_out: Vec<usize>,
+    /// What was compared before its type was known.
+    compared: Vec<usize>,
 }
 
 impl Reading {
@@ -178,7 +194,12 @@ impl Reading {
             return;
         }
         match (self.nodes[one].clone(), self.nodes[other].clone()) {
-            (Node::Unknown, _) => self.nodes[one] = Node::Same(other),
+            (Node::Unknown, known) => {
+                self.nodes[one] = Node::Same(other);
+                if matches!(known, Node::Unknown) {
+                    self.compared.push(other);
+                }
+            }
             (_, Node::Unknown) => self.nodes[other] = Node::Same(one),
             (Node::Set(ours), Node::Set(theirs)) => {
                 self.nodes[other] = Node::Same(one);
@@ -273,7 +294,8 @@ impl Reading {
             }
             "Record" => {
                 for value in body.as_object().into_iter().flat_map(Map::values) {
-                    self.expression(value);
+                    let value = self.expression(value);
+                    self.written_out.push(value);
                 }
                 self.node(Node::Other)
             }
@@ -314,6 +336,7 @@ impl Reading {
                 self.ordered.push(left);
             }
             "contains" => {
+                self.compared.push(right);
                 self.is(left, Node::Set(right));
             }
             "containsAll" | "containsAny" => {
@@ -340,13 +363,23 @@ impl Reading {
                 }
                 self.node(Node::Bool)
             }
+            _ => self.of_no_argument(name, &arguments),
+        }
+    }
+
+    /// What takes no value of JSON.
+    fn of_no_argument(&mut self, name: &str, arguments: &[usize]) -> usize {
+        for argument in arguments {
+            self.is(*argument, Node::Other);
+        }
+        match name {
             "toMilliseconds" | "toSeconds" | "toMinutes" | "toHours" | "toDays" => self.node(Node::Long),
             "isIpv4" | "isIpv6" | "isLoopback" | "isMulticast" | "isInRange" => self.node(Node::Bool),
             _ => self.node(Node::Other),
         }
     }
 
-    /// What is only asked for, or compared with what no argument can be, is declared as text.
+    /// What is compared with what no argument can be is declared as text, and the validator refuses it.
     fn shape(&self, node: usize, within: &mut Vec<usize>) -> Shape {
         let node = self.root(node);
         // A type that holds itself has no values.
@@ -365,7 +398,9 @@ impl Reading {
                     .map(|(attribute, node)| (attribute.clone(), self.shape(*node, within)))
                     .collect(),
             ),
-            Node::Unknown | Node::Text | Node::Same(_) | Node::Other => Shape::Text,
+            Node::Unknown if self.compared.iter().any(|compared| self.root(*compared) == node) => Shape::Alike(node),
+            Node::Unknown => Shape::Any,
+            Node::Text | Node::Same(_) | Node::Other => Shape::Text,
         };
         within.pop();
         shape
@@ -411,20 +446,24 @@ mod tests {
             ("$.contains(context.environment)", set_of(Shape::Text)),
             ("$.containsAny(context.risk_labels)", set_of(Shape::Text)),
             ("[true].containsAll($)", set_of(Shape::Bool)),
-            ("$.isEmpty()", set_of(Shape::Text)),
+            ("$.isEmpty()", set_of(Shape::Any)),
             ("$.contains([1])", set_of(set_of(Shape::Long))),
             ("$.greaterThan(decimal(\"1.5\"))", Shape::Decimal),
             ("$ == decimal(\"1.5\")", Shape::Decimal),
             ("if $ then true else false", Shape::Bool),
             ("(if true then $ else 3) == 3", Shape::Long),
-            ("$ has b && true", record(&[("b", Shape::Text)])),
-            ("$ has b.c", record(&[("b", record(&[("c", Shape::Text)]))])),
+            ("$ has b && true", record(&[("b", Shape::Any)])),
+            ("$ has b.c", record(&[("b", record(&[("c", Shape::Any)]))])),
+            ("context.arguments has a", Shape::Any),
+            ("{b: $} == {b: \"x\"}", Shape::Text),
+            ("{b: $}.b == \"x\"", Shape::Text),
             ("$.b.c == 3", record(&[("b", record(&[("c", Shape::Long)]))])),
             ("$[\"b c\"] == 3", record(&[("b c", Shape::Long)])),
             // The first use decides; the validator tells of the other.
             ("$ > 3 && $ == \"x\"", Shape::Long),
             // What no argument can be.
             ("$ == context.time", Shape::Text),
+            ("$ == {b: 1}", Shape::Text),
             ("$ < datetime(\"2026-11-20\")", Shape::Text),
             ("$ == Agent::\"x\"", Shape::Text),
             ("$.isIpv4()", Shape::Text),
@@ -448,6 +487,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_only_compared_with_other_arguments_is_alike() {
+        for condition in [
+            "context.arguments.a == context.arguments.b",
+            "[context.arguments.a].contains(context.arguments.b)",
+            "(if context.environment == \"dev\" then context.arguments.a else context.arguments.b) != context.arguments.b",
+        ] {
+            let Shape::Record(shapes) = read(condition) else {
+                panic!("a record: {condition}")
+            };
+            assert!(matches!(shapes["a"], Shape::Alike(_)), "{condition}: {shapes:?}");
+            assert_eq!(shapes["a"], shapes["b"], "{condition}");
+        }
+        for condition in [
+            "context.arguments.a.contains(context.arguments.b)",
+            "context.arguments.a.containsAny([context.arguments.b])",
+        ] {
+            let Shape::Record(shapes) = read(condition) else {
+                panic!("a record: {condition}")
+            };
+            assert!(matches!(shapes["b"], Shape::Alike(_)), "{condition}: {shapes:?}");
+            assert_eq!(shapes["a"], Shape::Set(Box::new(shapes["b"].clone())), "{condition}");
+        }
+    }
+
+    #[test]
     fn decimals_are_what_is_compared_with_decimals() {
         let shape = read("context.arguments.a > 3 && context.arguments.b.c.lessThan(decimal(\"1.5\"))");
         assert_eq!(
@@ -466,5 +530,8 @@ mod tests {
             long.merged(&other),
             Some(record(&[("a", Shape::Long), ("b", Shape::Text)]))
         );
+        let any = record(&[("a", Shape::Any)]);
+        assert_eq!(long.merged(&any), Some(long.clone()));
+        assert_eq!(any.merged(&long), Some(long));
     }
 }

@@ -40,6 +40,14 @@ pub(crate) struct Call<'a> {
 type Refused = Box<dyn Error + Send + Sync>;
 
 impl Call<'_> {
+    pub(super) fn principal(&self) -> Result<EntityUid, Refused> {
+        uid("Agent", self.caller)
+    }
+
+    pub(super) fn resource(&self) -> Result<EntityUid, Refused> {
+        uid("Tool", self.tool)
+    }
+
     /// Caller and tool, with what is known of them.
     pub(super) fn entities(&self) -> Result<Entities, Refused> {
         let text = |text: &str| Expression::new_string(text.to_owned());
@@ -54,8 +62,8 @@ impl Call<'_> {
             tool.insert("server".to_owned(), text(server));
         }
         let entities = [
-            Entity::new(uid("Agent", self.caller)?, caller, HashSet::new())?,
-            Entity::new(uid("Tool", self.tool)?, tool, HashSet::new())?,
+            Entity::new(self.principal()?, caller, HashSet::new())?,
+            Entity::new(self.resource()?, tool, HashSet::new())?,
         ];
         Ok(Entities::from_entities(entities, None)?)
     }
@@ -79,9 +87,9 @@ impl Call<'_> {
             context.push(("reason".to_owned(), Expression::new_string(reason.to_owned())));
         }
         let request = Request::new(
-            uid("Agent", self.caller)?,
+            self.principal()?,
             uid("Action", "call")?,
-            uid("Tool", self.tool)?,
+            self.resource()?,
             Context::from_pairs(context)?,
             None,
         )?;
@@ -132,23 +140,39 @@ fn value(value: &Value, decimals: Option<&Shape>) -> Result<Option<Expression>, 
 }
 
 fn number(number: &Number, as_decimal: bool) -> Result<Expression, Refused> {
-    let text = plain(number);
-    let exact = match text.split_once('.') {
-        None => text.parse::<i64>().ok().and_then(|whole| {
-            if !as_decimal {
-                return Some(Expression::new_long(whole));
-            }
-            (whole.abs() <= LARGEST_WHOLE).then(|| Expression::new_decimal(format!("{whole}.0")))
-        }),
-        Some((whole, fraction)) => whole
-            .parse::<i64>()
-            .ok()
-            .filter(|whole| whole.abs() <= LARGEST_WHOLE && fraction.len() <= 4)
-            .map(|_| Expression::new_decimal(&text)),
-    };
-    match exact {
-        Some(expression) => Ok(expression),
-        None => Ok(Expression::new_entity_uid(uid("Number", &text)?)),
+    Ok(match Numeral::of(number, as_decimal) {
+        Numeral::Long(whole) => Expression::new_long(whole),
+        Numeral::Decimal(text) => Expression::new_decimal(text),
+        Numeral::Opaque(text) => Expression::new_entity_uid(uid("Number", &text)?),
+    })
+}
+
+/// What a JSON number is to Cedar.
+#[derive(Debug)]
+pub(super) enum Numeral {
+    Long(i64),
+    Decimal(String),
+    /// Neither of the two holds it.
+    Opaque(String),
+}
+
+impl Numeral {
+    /// `as_decimal` where it is compared with decimals; whole numbers are Long elsewhere.
+    pub(super) fn of(number: &Number, as_decimal: bool) -> Self {
+        let text = plain(number);
+        let (whole, fraction) = text
+            .split_once('.')
+            .map_or((&*text, None), |(whole, fraction)| (whole, Some(fraction)));
+        let Ok(whole) = whole.parse::<i64>() else {
+            return Self::Opaque(text);
+        };
+        let fits = whole.abs() <= LARGEST_WHOLE;
+        match fraction {
+            None if !as_decimal => Self::Long(whole),
+            None if fits => Self::Decimal(format!("{whole}.0")),
+            Some(fraction) if fits && fraction.len() <= 4 => Self::Decimal(text),
+            _ => Self::Opaque(text),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use cedar_policy::{PolicyId, PolicySet};
 use uuid::Uuid;
 
-use super::{annotations::Notes, arguments::Shape, text::Flaw};
+use super::{annotations::Notes, arguments::Shape, text::Flaw, types::Reader};
 
 /// How many tenants' policies a process keeps. A thousand policies are a few megabytes.
 const MOST_KEPT: usize = 64;
@@ -19,6 +19,8 @@ pub(crate) struct CompiledPolicies {
     pub(super) groups: Vec<Group>,
     /// In the order of the text.
     pub(super) notes: Vec<Notes>,
+    /// In the order of the text.
+    pub(super) readers: Vec<Reader>,
     /// Where in `notes` each policy's stand.
     pub(super) numbers: HashMap<PolicyId, usize>,
 }

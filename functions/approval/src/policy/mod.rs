@@ -1,8 +1,8 @@
 //! Policies: what a tenant's text says about a tool call. Pure: no SQL, no HTTP.
 //!
 //! `text` finds places in the text and bounds its nesting, `annotations` reads what Cedar leaves to us, `arguments` declares
-//! what a policy reads of a call's arguments, `compile` puts them together, `call` turns a tool call into Cedar's terms, and
-//! `verdict` decides: an error denies, then a forbid, then a permit asks for approval, then a permit allows, and what
+//! what a policy reads of a call's arguments, `compile` puts them together, `call` turns a tool call into Cedar's terms, `types`
+//! tells where its arguments are not what a policy reads, and `verdict` decides: an error denies, then a forbid, then a permit asks for approval, then a permit allows, and what
 //! nothing matches asks one person.
 
 mod annotations;
@@ -15,6 +15,7 @@ mod examples;
 #[cfg(test)]
 mod tests;
 mod text;
+mod types;
 mod verdict;
 
 pub(crate) use annotations::Requirement;

@@ -7,7 +7,7 @@ const MAX_BYTES: usize = 64 << 10;
 pub(super) const MAX_POLICIES: usize = 1_000;
 /// Brackets within brackets.
 const MAX_DEPTH: usize = 50;
-/// Operators in one policy: a chain of them is as deep a tree as it is long.
+/// Operators, conditions and square brackets in one policy: a chain of them is as deep a tree as it is long.
 const MAX_OPERATORS: usize = 1_000;
 
 /// Attributes of attributes: `has a.b.c` stands for a test of each, and each test is read along the whole path.
@@ -61,6 +61,12 @@ pub(super) fn check_size(text: &str) -> Result<(), Flaw> {
     }
     let (mut policies, mut depth, mut operators, mut dots) = (0, 0_usize, 0, 0);
     for (offset, token) in Tokens::of(text) {
+        if matches!(
+            token,
+            "&" | "|" | "+" | "-" | "*" | "." | "!" | "if" | "else" | "[" | "when" | "unless"
+        ) {
+            operators += 1;
+        }
         match token {
             "(" | "[" | "{" => depth += 1,
             ")" | "]" | "}" => depth = depth.saturating_sub(1),
@@ -68,7 +74,6 @@ pub(super) fn check_size(text: &str) -> Result<(), Flaw> {
                 policies += 1;
                 operators = 0;
             }
-            "&" | "|" | "+" | "-" | "*" | "." | "!" | "if" | "else" => operators += 1,
             _ => {}
         }
         dots = match token {
@@ -202,6 +207,11 @@ mod tests {
             Some((2, 5_001))
         );
         assert_eq!(check_size(&format!("a{};", " && a".repeat(900)).repeat(3)), Ok(()));
+        // Attributes in brackets and conditions make chains too.
+        for link in ["[\"a\"]", " when { a }", " unless { a }"] {
+            assert_eq!(check_size(&format!("a{}", link.repeat(1_000))), Ok(()), "{link}");
+            assert!(check_size(&format!("a{}", link.repeat(1_001))).is_err(), "{link}");
+        }
         assert_eq!(check_size(&format!("a{} && a.a", ".a".repeat(32))), Ok(()));
         assert_eq!(place(check_size(&format!("a{}", ".a".repeat(33)))), Some((1, 66)));
     }
