@@ -17,19 +17,35 @@ CREATE FUNCTION default_policies() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, public, pg_temp
 AS $$ SELECT $cedar$// The policy of a new tenant. It is yours to change.
 
-// Secrets are not handed to agents, whatever they are asked for.
+// Secrets are not handed to agents, whatever they are asked for. Patterns know no case: a word without its first letter stands
+// for `token` and `Token`, and in capitals it stands again.
 @id("secrets-never")
 @reason("Secrets are never handed to an agent")
 forbid (principal, action == Action::"call", resource)
 when {
-    ["secret", "secrets", "credential", "credentials"].containsAny(context.risk_labels) ||
-    resource.name like "*secret*" ||
-    resource.name like "*password*" ||
-    resource.name like "*credential*" ||
-    resource.name like "*private_key*"
+    ["secret", "secrets", "credential", "credentials", "password", "passwords"].containsAny(context.risk_labels) ||
+    resource.name like "*ecret*" || resource.name like "*SECRET*" ||
+    resource.name like "*assword*" || resource.name like "*PASSWORD*" ||
+    resource.name like "*asswd*" || resource.name like "*PASSWD*" ||
+    resource.name like "*assphrase*" || resource.name like "*PASSPHRASE*" ||
+    resource.name like "*redential*" || resource.name like "*CREDENTIAL*" ||
+    resource.name like "*oken*" || resource.name like "*TOKEN*" ||
+    // Keys that open something; a key of a map, or on a keyboard, is none.
+    resource.name like "*pi_key*" || resource.name like "*piKey*" || resource.name like "*pikey*" ||
+    resource.name like "*API_KEY*" || resource.name like "*APIKey*" || resource.name like "*APIKEY*" ||
+    resource.name like "*ccess_key*" || resource.name like "*ccessKey*" || resource.name like "*ACCESS_KEY*" ||
+    resource.name like "*rivate_key*" || resource.name like "*rivateKey*" || resource.name like "*PRIVATE_KEY*" ||
+    resource.name like "*sh_key*" || resource.name like "*shKey*" || resource.name like "*SSH_KEY*" ||
+    resource.name like "*igning_key*" || resource.name like "*igningKey*" || resource.name like "*SIGNING_KEY*" ||
+    resource.name like "*ncryption_key*" || resource.name like "*ncryptionKey*" || resource.name like "*ENCRYPTION_KEY*" ||
+    // The variables of a process, but not the environments that one deploys to.
+    resource.name like "env" || resource.name like "*_env" || resource.name like "*.env" || resource.name like "*Env" ||
+    resource.name like "*_env_*" || resource.name like "*.env_*" || resource.name like "*_ENV" || resource.name like "*_ENV_*" ||
+    resource.name like "*otenv*" || resource.name like "*nvironment_variable*" || resource.name like "*nvironmentVariable*"
 };
 
-// Reading is allowed where the caller names no risk but a low one.
+// Reading is allowed where the caller names no risk but a low one. What does one thing or another (`get_or_create_user`), or
+// one and another, is no read.
 @id("low-risk-reads")
 @reason("Reading with low risk needs nobody")
 permit (principal, action == Action::"call", resource)
@@ -39,7 +55,8 @@ when {
      resource.name like "list_*" || resource.name like "*.list_*" || resource.name like "*.list" ||
      resource.name like "read_*" || resource.name like "*.read_*" || resource.name like "*.read" ||
      resource.name like "search_*" || resource.name like "*.search_*" || resource.name like "*.search" ||
-     resource.name like "describe_*" || resource.name like "*.describe_*" || resource.name like "*.describe")
+     resource.name like "describe_*" || resource.name like "*.describe_*" || resource.name like "*.describe") &&
+    !(resource.name like "*_or_*" || resource.name like "*_and_*")
 };
 
 // What is not such a reading is taken for a write.
@@ -53,7 +70,8 @@ unless {
      resource.name like "list_*" || resource.name like "*.list_*" || resource.name like "*.list" ||
      resource.name like "read_*" || resource.name like "*.read_*" || resource.name like "*.read" ||
      resource.name like "search_*" || resource.name like "*.search_*" || resource.name like "*.search" ||
-     resource.name like "describe_*" || resource.name like "*.describe_*" || resource.name like "*.describe")
+     resource.name like "describe_*" || resource.name like "*.describe_*" || resource.name like "*.describe") &&
+    !(resource.name like "*_or_*" || resource.name like "*_and_*")
 };
 
 @id("production")
@@ -67,7 +85,8 @@ unless {
      resource.name like "list_*" || resource.name like "*.list_*" || resource.name like "*.list" ||
      resource.name like "read_*" || resource.name like "*.read_*" || resource.name like "*.read" ||
      resource.name like "search_*" || resource.name like "*.search_*" || resource.name like "*.search" ||
-     resource.name like "describe_*" || resource.name like "*.describe_*" || resource.name like "*.describe")
+     resource.name like "describe_*" || resource.name like "*.describe_*" || resource.name like "*.describe") &&
+    !(resource.name like "*_or_*" || resource.name like "*_and_*")
 };
 
 // Money is known by a label, by the tool's name, or by an amount in a currency. To read about it is to read.
@@ -89,7 +108,8 @@ unless {
      resource.name like "list_*" || resource.name like "*.list_*" || resource.name like "*.list" ||
      resource.name like "read_*" || resource.name like "*.read_*" || resource.name like "*.read" ||
      resource.name like "search_*" || resource.name like "*.search_*" || resource.name like "*.search" ||
-     resource.name like "describe_*" || resource.name like "*.describe_*" || resource.name like "*.describe")
+     resource.name like "describe_*" || resource.name like "*.describe_*" || resource.name like "*.describe") &&
+    !(resource.name like "*_or_*" || resource.name like "*_and_*")
 };
 $cedar$ $$;
 

@@ -25,7 +25,7 @@ fn the_default_policies_by_example() {
     let none = json!({});
     let paid = json!({ "amount": 12.505, "currency": "EUR" });
     #[rustfmt::skip]
-    let table: [Example<'_>; 22] = [
+    let table: [Example<'_>; 47] = [
         // Reading with low risk is allowed, in production too.
         ("read_file", &none, &[], Dev, "ALLOW", 0, &["low-risk-reads"]),
         ("github.get_issue", &none, &["low"], Production, "ALLOW", 0, &["low-risk-reads"]),
@@ -38,6 +38,11 @@ fn the_default_policies_by_example() {
         ("getaway", &none, &[], Dev, "REQUIRE_APPROVAL", 1, &["writes"]),
         ("readjust", &none, &[], Dev, "REQUIRE_APPROVAL", 1, &["writes"]),
         ("forget_user", &none, &[], Dev, "REQUIRE_APPROVAL", 1, &["writes"]),
+        // Nor is what may also do something else.
+        ("get_or_create_user", &none, &[], Dev, "REQUIRE_APPROVAL", 1, &["writes"]),
+        ("users.get_or_create", &none, &["low"], Production, "REQUIRE_APPROVAL", 2, &["writes", "production"]),
+        ("read_and_archive_mail", &none, &[], Dev, "REQUIRE_APPROVAL", 1, &["writes"]),
+        ("get_and_refund", &none, &[], Dev, "REQUIRE_APPROVAL", 2, &["writes", "money"]),
         // Writing needs one, production two.
         ("deploy", &none, &[], Dev, "REQUIRE_APPROVAL", 1, &["writes"]),
         ("deploy", &none, &["low"], Staging, "REQUIRE_APPROVAL", 1, &["writes"]),
@@ -53,7 +58,29 @@ fn the_default_policies_by_example() {
         ("vault.read_secrets", &none, &["low"], Dev, "DENY", 0, &["secrets-never"]),
         ("rotate_password", &none, &[], Production, "DENY", 0, &["secrets-never"]),
         ("read_file", &none, &["credentials"], Dev, "DENY", 0, &["secrets-never"]),
+        ("get_Secret", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
+        ("GET_SECRET", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
+        ("read_PASSWORD", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
+        ("read_passwd", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
+        ("get_passphrase", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
+        ("list_Credentials", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
+        ("get_api_key", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
+        ("listApiKeys", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
+        ("get_API_KEY", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
+        ("get_access_token", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
+        ("list_tokens", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
+        ("getToken", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
+        ("get_access_key", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
+        ("get_ssh_key", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
+        ("get_private_key", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
+        ("read_env", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
+        ("getEnv", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
+        ("process.env", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
+        ("get_env_vars", &none, &[], Dev, "DENY", 0, &["secrets-never"]),
         ("transfer", &paid, &["secret", "money"], Dev, "DENY", 0, &["secrets-never"]),
+        // Words that only look like secrets are none.
+        ("list_environments", &none, &[], Dev, "ALLOW", 0, &["low-risk-reads"]),
+        ("get_primary_key", &none, &[], Dev, "ALLOW", 0, &["low-risk-reads"]),
     ];
     for (tool, arguments, labels, environment, effect, quorum, ids) in table {
         let asked = Asked {
@@ -66,7 +93,12 @@ fn the_default_policies_by_example() {
             _ => 0,
         };
         let about = format!("{tool} with {arguments} {labels:?} in {environment}");
-        assert_eq!((verdict.effect.as_str(), asked_of), (effect, quorum), "{about}");
+        assert_eq!(
+            (verdict.effect.as_str(), asked_of),
+            (effect, quorum),
+            "{about}: {:?}",
+            verdict.reasons
+        );
         assert_eq!(verdict.policy_ids, ids, "{about}");
         assert_eq!(verdict.reasons.len(), ids.len(), "{about}");
     }
