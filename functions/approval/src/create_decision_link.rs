@@ -52,7 +52,7 @@ fn shown_once<S: Serializer>(url: &SecretString, serializer: S) -> Result<S::Ok,
 /// Makes a link by which the caller, and nobody else, can decide once on this request, without an API key.
 ///
 /// Asking again replaces it. It works until the request expires, or until a decision by it is accepted: looking does not use
-/// it up, nor does a decision that is refused.
+/// it up, nor does a decision that is refused or repeats the caller's vote.
 #[utoipa::path(
     post,
     path = "/api/v1/approvals/{id}/links",

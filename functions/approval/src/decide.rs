@@ -142,8 +142,7 @@ pub(crate) async fn decide(
     };
     match ballot {
         Ballot::Repeats => {
-            // A link is used up all the same.
-            tx.commit().await?;
+            // Nothing changes, so a link is not used up either: with it its holder may still turn to a denial.
             return Ok(ApprovalStatus::from(&approval));
         }
         Ballot::Counts => store::insert_vote(&mut tx, id, &cast).await?,
