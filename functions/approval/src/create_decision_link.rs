@@ -51,7 +51,8 @@ fn shown_once<S: Serializer>(url: &SecretString, serializer: S) -> Result<S::Ok,
 
 /// Makes a link by which the caller, and nobody else, can decide once on this request, without an API key.
 ///
-/// Asking again replaces it. It works until the request expires, or until a decision by it is accepted: looking does not use
+/// Asking again replaces it. It works until the request expires, until the secret of the caller's key ends, or until a decision by
+/// it is accepted: looking does not use
 /// it up, nor does a decision that is refused or repeats the caller's vote.
 #[utoipa::path(
     post,
@@ -87,6 +88,7 @@ pub(crate) async fn create_decision_link(
         approval_id: id,
         user_id: decider.user_id,
         secret_digest: secret.digest(),
+        api_key_id: caller.key_id,
         created_at: approval.read_at,
         expires_at: approval.expires_at,
     };
