@@ -80,7 +80,7 @@ pub(crate) async fn create_decision_link(
         Attempt::Done(answer) => return Ok(answer),
     };
     let approval = store::find(&mut work, id).await?.ok_or_else(ApiError::not_found)?;
-    authorise(&mut work, &approval, decider.user_id).await?;
+    authorise(&mut work, &approval, decider.user_id, Decision::Approve).await?;
     admit_link(&approval)?;
     // As a first vote would be: whoever voted may still turn to a denial.
     transitions::vote(approval.state(), None, Decision::Approve)?;
