@@ -73,10 +73,12 @@ BEGIN
 END
 $$;
 
--- One person counts once, whoever they stand in for, and one person's authority counts once, whoever uses it.
+-- One person counts once, whoever they stand in for, and one person's authority counts once, whoever uses it. A denial is not
+-- counted: whoever is away may deny what their delegate approved.
 ALTER TABLE approval_votes
     ADD CONSTRAINT vote_is_on_behalf_of_somebody_else CHECK (on_behalf_of <> approver);
-CREATE UNIQUE INDEX authority_is_used_once ON approval_votes (tenant_id, approval_id, (coalesce(on_behalf_of, approver)));
+CREATE UNIQUE INDEX authority_is_used_once ON approval_votes (tenant_id, approval_id, (coalesce(on_behalf_of, approver)))
+    WHERE decision = 'APPROVE';
 -- A person who turns their approval into a denial may do so on another's authority than before.
 GRANT UPDATE (on_behalf_of) ON approval_votes TO countersign_app;
 CREATE INDEX delegations_to_a_user ON delegations (tenant_id, delegate_to);

@@ -7,12 +7,15 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use unicode_normalization::char::is_combining_mark;
 use utoipa::ToSchema;
 
 /// More bytes of JSON than this are not read to their end.
 const MAX_SHOWN_BYTES: usize = 16 * 1024;
 /// Nor is deeper nesting understood. The outermost object is the first level.
 const MAX_SHOWN_DEPTH: usize = 16;
+/// More marks than these on one letter are not of any writing; they cover what stands above and below.
+const MAX_MARKS: usize = 4;
 /// Code points with the property `Default_Ignorable_Code_Point` (Unicode 17.0, `DerivedCoreProperties.txt`): most fonts show
 /// nothing for them. Those with `Bidi_Control` (`PropList.txt`), which make the text around them read in another order, are
 /// all among them.
@@ -40,7 +43,7 @@ const DEFAULT_IGNORABLE: [(char, char); 17] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum DisplayWarning {
-    /// Some text holds characters that are not seen, or make others read in another order.
+    /// Some text holds characters that are not seen, make others read in another order, or pile up and cover others.
     InvisibleCharacters,
     /// The JSON is over 16 KiB or nested over 16 levels, which is too much to be read with care.
     TooLarge,
@@ -61,10 +64,20 @@ pub fn display_warnings<'a>(
 }
 
 fn hides_something(text: &str) -> bool {
-    text.chars().any(is_hidden)
+    text.chars().any(is_hidden) || piles_up_marks(text)
 }
 
-/// Controls are not seen either, but for those that break and indent lines; and what separates lines and paragraphs (general
+/// Whether more than [`MAX_MARKS`] combining marks (general category M) follow each other.
+fn piles_up_marks(text: &str) -> bool {
+    let mut marks = 0;
+    !text.is_ascii()
+        && text.chars().any(|char| {
+            marks = if is_combining_mark(char) { marks + 1 } else { 0 };
+            marks > MAX_MARKS
+        })
+}
+
+/// The Braille pattern without dots (U+2800) is no space, and shows as one. Controls are not seen either, but for those that break and indent lines; and what separates lines and paragraphs (general
 /// categories Zl and Zp) breaks them where JSON shows no escape.
 fn is_hidden(char: char) -> bool {
     let is_ignorable = || {
@@ -74,7 +87,7 @@ fn is_hidden(char: char) -> bool {
     };
     match char {
         '\n' | '\r' | '\t' => false,
-        '\u{2028}' | '\u{2029}' => true,
+        '\u{2028}' | '\u{2029}' | '\u{2800}' => true,
         _ => char.is_control() || (!char.is_ascii() && is_ignorable()),
     }
 }
@@ -171,13 +184,30 @@ mod tests {
                       \u{feff}\u{ffa0}\u{fff8}\u{1bca0}\u{1d173}\u{e0001}\u{e0041}\u{e01ef}\u{e0fff}";
         for char in bidi
             .chain(others.chars())
-            .chain("\0\u{8}\u{b}\u{1b}\u{7f}\u{85}\u{9b}\u{2028}\u{2029}".chars())
+            .chain("\0\u{8}\u{b}\u{1b}\u{7f}\u{85}\u{9b}\u{2028}\u{2029}\u{2800}".chars())
         {
             assert!(is_hidden(char), "U+{:04X}", u32::from(char));
         }
-        for char in "\n\r\t a~é אב字👍\u{a0}\u{2800}\u{3000}\u{fffc}\u{fffd}".chars() {
+        for char in "\n\r\t a~é אב字👍\u{a0}\u{2801}\u{3000}\u{fffc}\u{fffd}".chars() {
             assert!(!is_hidden(char), "U+{:04X}", u32::from(char));
         }
+    }
+
+    #[test]
+    fn more_than_four_marks_on_each_other_hide_something() {
+        for mark in ["\u{301}", "\u{489}", "\u{20dd}", "\u{e31}", "\u{93f}"] {
+            for (marks, warnings) in [(1, PLAIN), (4, PLAIN), (5, INVISIBLE), (40, INVISIBLE)] {
+                let text = format!("e{}x", mark.repeat(marks));
+                assert_eq!(display_warnings([text.as_str()], &Map::new()), warnings, "{text}");
+                assert_eq!(of(&json!({ "a": [text] })), warnings);
+            }
+        }
+        // A letter between them begins again.
+        let apart = "e\u{301}\u{302}\u{303}\u{304}".repeat(9);
+        assert_eq!(display_warnings([apart.as_str()], &Map::new()), PLAIN);
+        // Those of different kinds count together.
+        let mixed = "e\u{301}\u{302}\u{489}\u{20dd}\u{93f}";
+        assert_eq!(display_warnings([mixed], &Map::new()), INVISIBLE);
     }
 
     #[test]

@@ -129,8 +129,8 @@ fn in_group(request: &Request, who: Who) -> bool {
     request.groups.is_empty() || request.groups.iter().any(|group| groups_of(who).contains(group))
 }
 
-/// Whose authority this person would use, or why none.
-fn authority(tenant: &Tenant, request: &Request, who: Who) -> Result<Who, Refused> {
+/// Whose authority this person would use to say yes or no, or why none.
+fn authority(tenant: &Tenant, request: &Request, who: Who, yes: bool) -> Result<Who, Refused> {
     if let Some(refused) = barred(tenant, request, who) {
         return Err(refused);
     }
@@ -138,10 +138,14 @@ fn authority(tenant: &Tenant, request: &Request, who: Who) -> Result<Who, Refuse
         !request
             .votes
             .iter()
-            .any(|vote| vote.by != who && (vote.by == of || vote.of == of))
+            .any(|vote| vote.yes && vote.by != who && (vote.by == of || vote.of == of))
     };
     if in_group(request, who) {
-        return if is_free(who) { Ok(who) } else { Err(NOT_ELIGIBLE) };
+        return if !yes || is_free(who) {
+            Ok(who)
+        } else {
+            Err(NOT_ELIGIBLE)
+        };
     }
     let usable: Vec<Who> = tenant
         .delegations
@@ -201,7 +205,7 @@ fn vote(tenant: &Tenant, request: &Request, who: Who, yes: bool, seen: Seen) -> 
     if is_agent(who) {
         return Err(FORBIDDEN);
     }
-    let of = authority(tenant, request, who)?;
+    let of = authority(tenant, request, who, yes)?;
     let said_so = request.votes.iter().any(|vote| vote.by == who && vote.yes == yes);
     match request.state {
         State::Expired => return Err(EXPIRED),
@@ -261,7 +265,8 @@ fn redeem(tenant: &Tenant, request: &Request, who: Who, live: Live) -> Result<Re
 }
 
 fn revoke(request: &Request, who: Who) -> Result<Request, Refused> {
-    if who != Who::Admin && !request.votes.iter().any(|vote| vote.by == who && vote.yes) {
+    let is_theirs = |vote: &Vote| vote.yes && (vote.by == who || vote.of == who);
+    if who != Who::Admin && !request.votes.iter().any(is_theirs) {
         return Err(FORBIDDEN);
     }
     match request.state {

@@ -52,8 +52,8 @@ const ROWS: &str = "
     INSERT INTO approval_votes (tenant_id, approval_id, approver, decision, note, voted_at)
     VALUES (':tenant', ':approval', 'approver of :tenant', 'APPROVE', 'note of :tenant', now());
 
-    INSERT INTO decision_links (tenant_id, approval_id, user_id, secret_digest, created_at, expires_at)
-    VALUES (':tenant', ':approval', ':approver', sha256('link of :tenant'), now(), now() + interval '1 day');
+    INSERT INTO decision_links (tenant_id, approval_id, user_id, secret_digest, api_key_id, key_digest, created_at, expires_at)
+    VALUES (':tenant', ':approval', ':approver', sha256('link of :tenant'), ':owned_key', sha256('hash of :tenant'), now(), now() + interval '1 day');
     INSERT INTO stops (tenant_id, id, caller_id, reason, created_by, created_at)
     VALUES (':tenant', ':stop', 'stopped caller of :tenant', 'stop reason of :tenant', 'stopper of :tenant', now());
 

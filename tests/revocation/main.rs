@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "what was counted belongs in the test's output")]
 
 mod endings;
+mod links;
 mod waiting;
 mod world;
 

@@ -211,14 +211,16 @@ impl Approval {
 
     /// What this principal has answered.
     pub(crate) fn vote_of(&self, principal: &str) -> Option<Decision> {
-        self.votes
-            .iter()
-            .find(|vote| vote.by == principal)
-            .map(|vote| vote.decision)
+        vote_of(&self.votes, principal)
     }
 
     /// Whether it exists for this principal: for an agent, another's request does not.
     pub(crate) fn is_visible_to(&self, principal: &Principal) -> bool {
         !principal.is_agent() || self.requested_by == principal.to_string()
     }
+}
+
+/// What this principal has answered among these votes.
+pub(crate) fn vote_of(votes: &[Vote], principal: &str) -> Option<Decision> {
+    votes.iter().find(|vote| vote.by == principal).map(|vote| vote.decision)
 }

@@ -51,8 +51,9 @@ fn shown_once<S: Serializer>(url: &SecretString, serializer: S) -> Result<S::Ok,
 
 /// Makes a link by which the caller, and nobody else, can decide once on this request, without an API key.
 ///
-/// Asking again replaces it. It works until the request expires, or until a decision by it is accepted: looking does not use
-/// it up, nor does a decision that is refused.
+/// Asking again replaces it. It works until the request expires, until the secret of the caller's key ends, or until a decision by
+/// it is accepted: looking does not use
+/// it up, nor does a decision that is refused or repeats the caller's vote.
 #[utoipa::path(
     post,
     path = "/api/v1/approvals/{id}/links",
@@ -79,7 +80,7 @@ pub(crate) async fn create_decision_link(
         Attempt::Done(answer) => return Ok(answer),
     };
     let approval = store::find(&mut work, id).await?.ok_or_else(ApiError::not_found)?;
-    authorise(&mut work, &approval, decider.user_id).await?;
+    authorise(&mut work, &approval, decider.user_id, Decision::Approve).await?;
     admit_link(&approval)?;
     // As a first vote would be: whoever voted may still turn to a denial.
     transitions::vote(approval.state(), None, Decision::Approve)?;
@@ -87,6 +88,7 @@ pub(crate) async fn create_decision_link(
         approval_id: id,
         user_id: decider.user_id,
         secret_digest: secret.digest(),
+        api_key_id: caller.key_id,
         created_at: approval.read_at,
         expires_at: approval.expires_at,
     };

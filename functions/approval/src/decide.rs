@@ -125,7 +125,7 @@ pub(crate) async fn decide(
     {
         return Err(ApiError::not_found());
     }
-    let authority = authorise(&mut tx, &approval, decider.user_id).await?;
+    let authority = authorise(&mut tx, &approval, decider.user_id, decision).await?;
     door.admit(&approval, decision)?;
     let ballot = transitions::vote(approval.state(), approval.vote_of(&actor.name), decision)?;
     if words.display_hash.is_some_and(|seen| seen != approval.display_hash) {
@@ -142,8 +142,7 @@ pub(crate) async fn decide(
     };
     match ballot {
         Ballot::Repeats => {
-            // A link is used up all the same.
-            tx.commit().await?;
+            // Nothing changes, so a link is not used up either: with it its holder may still turn to a denial.
             return Ok(ApprovalStatus::from(&approval));
         }
         Ballot::Counts => store::insert_vote(&mut tx, id, &cast).await?,
@@ -165,11 +164,16 @@ pub(crate) async fn decide(
     Ok(ApprovalStatus::from(&after))
 }
 
-/// On whose authority this person may decide on the request now.
+/// On whose authority this person may decide so on the request now.
 ///
 /// # Errors
 /// `SELF_APPROVAL`, `NOT_ELIGIBLE`.
-pub(crate) async fn authorise(tx: &mut TenantTx, approval: &Approval, user_id: Uuid) -> Result<Authority, ApiError> {
+pub(crate) async fn authorise(
+    tx: &mut TenantTx,
+    approval: &Approval,
+    user_id: Uuid,
+    decision: Decision,
+) -> Result<Authority, ApiError> {
     let electorate = Electorate {
         requested_by: &approval.requested_by,
         owner_user_id: approval.owner_user_id,
@@ -178,5 +182,5 @@ pub(crate) async fn authorise(tx: &mut TenantTx, approval: &Approval, user_id: U
     let candidate = store::find_candidate(tx, user_id)
         .await?
         .ok_or(Ineligible::NotEligible)?;
-    Ok(electorate.authorise(&candidate, &approval.votes)?)
+    Ok(electorate.authorise(&candidate, &approval.votes, decision)?)
 }

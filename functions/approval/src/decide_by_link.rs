@@ -17,7 +17,7 @@ use crate::{
     link::{LinkSecret, Presented},
     same_origin::SameOrigin,
     store,
-    view::ApprovalStatus,
+    view::LinkedApproval,
 };
 
 /// One person's decision.
@@ -39,8 +39,8 @@ pub(crate) struct NewDecisionByLink {
 
 /// Takes the decision of the holder of a link, as their vote, and uses the link up.
 ///
-/// A decision that is refused does not use it up. A secret that is unknown, malformed, used, replaced, expired, for another
-/// request, or of somebody who is not active is 404; what is too risky for a link, or cannot be shown whole, is 403.
+/// A decision that is refused does not use it up, nor does one that repeats the holder's vote. A secret that is unknown, malformed, used, replaced, expired, for another
+/// request, made with a secret that has ended, or of somebody who is not active is 404; what is too risky for a link, or cannot be shown whole, is 403.
 #[utoipa::path(
     post,
     path = "/decide/{id}",
@@ -48,7 +48,7 @@ pub(crate) struct NewDecisionByLink {
     tag = "approval",
     params(("id" = Uuid, Path, description = "The request")),
     request_body = NewDecisionByLink,
-    responses((status = 200, body = ApprovalStatus, description = "The request after this vote"), PublicWriteErrors),
+    responses((status = 200, body = LinkedApproval, description = "The request after this vote"), PublicWriteErrors),
     security(())
 )]
 #[tracing::instrument(name = "approval.decide_by_link", skip_all, fields(approval.id = %id))]
@@ -58,12 +58,13 @@ pub(crate) async fn decide_by_link(
     _: NoQuery,
     Path(id): Path<Uuid>,
     Json(body): Json<NewDecisionByLink>,
-) -> Result<Json<ApprovalStatus>, ApiError> {
+) -> Result<Json<LinkedApproval>, ApiError> {
     let vote = Words::read("note", body.note.as_deref(), Some(body.display_hash))?;
     let presented = body.secret.parse().ok_or_else(ApiError::not_found)?;
     let decider = find_decider(&ctx, id, &presented).await?;
     let door = Door::Link(presented.digest);
-    decide(&ctx, &decider, door, id, body.decision, vote).await.map(Json)
+    let status = decide(&ctx, &decider, door, id, body.decision, vote).await?;
+    Ok(Json(LinkedApproval::new(status, decider.user_id)))
 }
 
 /// The person whose working link this is. [`decide`] makes sure of the link again, under the lock.

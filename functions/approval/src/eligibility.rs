@@ -2,15 +2,16 @@
 //!
 //! A person who is away may hand their authority to another for a while. The delegate uses it only where their own groups
 //! do not do, and cannot hand it on. One person counts once, whoever they stand in for, and one person's authority counts
-//! once, whoever uses it.
+//! once, whoever uses it. Only approvals use an authority up: a denial needs no count, so whoever is away may still deny what
+//! their delegate approved in their name.
 //!
-//! `store::list_approvals` spells the same rule in SQL for `decidable_by=me`; a test holds the two together.
+//! `store::list_approvals` spells the rule for an approval in SQL for `decidable_by=me`; a test holds the two together.
 
 use serde::Serialize;
 use shared::auth::Subject;
 use uuid::Uuid;
 
-use crate::approval::Vote;
+use crate::approval::{Decision, Vote};
 
 /// A person of the tenant who is active and an approver or admin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,22 +85,31 @@ impl Electorate<'_> {
         }
     }
 
-    /// On whose authority this person may decide when these votes have been cast. What they used before they may use
-    /// again, for the vote is theirs; otherwise the first delegator by id will do.
+    /// On whose authority this person may decide so when these votes have been cast. What they used before they may use
+    /// again, for the vote is theirs; otherwise the first delegator by id will do. Their own they may always deny on; a
+    /// delegator's only while nobody else has approved on it, so that nobody overrules whom they stand in for.
     ///
     /// # Errors
     /// Why they may not.
-    pub(crate) fn authorise(&self, candidate: &Candidate, votes: &[Vote]) -> Result<Authority, Ineligible> {
+    pub(crate) fn authorise(
+        &self,
+        candidate: &Candidate,
+        votes: &[Vote],
+        decision: Decision,
+    ) -> Result<Authority, Ineligible> {
         let person = &candidate.person;
         self.bar(person)?;
         let own = principal(person.user_id);
         let is_free = |of: Uuid| {
             let of = principal(of);
             let uses = |vote: &Vote| vote.by == of || vote.on_behalf_of.as_ref() == Some(&of);
-            !votes.iter().any(|vote| vote.by != own && uses(vote))
+            let is_approval = |vote: &Vote| vote.decision == Decision::Approve;
+            !votes
+                .iter()
+                .any(|vote| vote.by != own && is_approval(vote) && uses(vote))
         };
         if self.includes(person) {
-            return if is_free(person.user_id) {
+            return if decision == Decision::Deny || is_free(person.user_id) {
                 Ok(Authority::Own)
             } else {
                 Err(Ineligible::NotEligible)

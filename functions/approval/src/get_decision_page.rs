@@ -45,7 +45,7 @@ mod tests {
     /// The ranges of the character class in the page's script.
     fn marked() -> Vec<(u32, u32)> {
         let (_, class) = PAGE.0.split_once("const HIDDEN = new RegExp(").expect("the pattern");
-        let (class, _) = class.split_once("]\"").expect("its end");
+        let (class, _) = class.split_once("]|").expect("its end");
         let mut ranges: Vec<(u32, u32)> = Vec::new();
         let mut continues = false;
         for code in class.split("\\\\u").skip(1) {
@@ -79,6 +79,18 @@ mod tests {
             let is_warned_of = !display_warnings([text.as_str()], &Map::new()).is_empty();
             assert_eq!(is_marked, is_warned_of, "U+{point:04X}");
         }
+    }
+
+    #[test]
+    fn the_page_marks_as_many_combining_marks_as_are_warned_of() {
+        let (_, rest) = PAGE.0.split_once("|\\\\p{M}{").expect("the pattern of marks");
+        let (fewest, _) = rest.split_once(",}\"").expect("its end");
+        let fewest: usize = fewest.parse().expect("a number");
+        let warned_of = |marks: usize| {
+            let text = format!("e{}", "\u{301}".repeat(marks));
+            !display_warnings([text.as_str()], &Map::new()).is_empty()
+        };
+        assert!(warned_of(fewest) && !warned_of(fewest - 1), "{fewest}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    approval::{Approval, ApprovalState, Decision},
+    approval::{Approval, ApprovalState, Decision, Vote},
     events::{self, Actor, Change},
     fast_path,
     intake::{self, Reason},
@@ -30,7 +30,8 @@ pub(crate) struct NewRevocation {
     reason: String,
 }
 
-/// Revokes an approval that has not been redeemed. An admin may, and whoever approved it. Revoking again changes nothing
+/// Revokes an approval that has not been redeemed. An admin may, and whoever approved it or was stood in for by
+/// somebody who did. Revoking again changes nothing
 /// and is 200.
 #[utoipa::path(
     post,
@@ -79,5 +80,8 @@ pub(crate) async fn revoke_approval(
 }
 
 fn may_revoke(principal: &Principal, approval: &Approval) -> bool {
-    principal.role == Role::Admin || approval.vote_of(&principal.to_string()) == Some(Decision::Approve)
+    let name = principal.to_string();
+    let is_theirs = |vote: &Vote| vote.by == name || vote.on_behalf_of.as_ref() == Some(&name);
+    let approved = |vote: &Vote| vote.decision == Decision::Approve && is_theirs(vote);
+    principal.role == Role::Admin || approval.votes.iter().any(approved)
 }

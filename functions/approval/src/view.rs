@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use shared::presentation::DisplayWarning;
+use shared::{auth::Subject, presentation::DisplayWarning};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::approval::{Approval, ApprovalState, PolicyRef, ToolCall, Vote};
+use crate::approval::{Approval, ApprovalState, Decision, PolicyRef, ToolCall, Vote, vote_of};
 
 /// A request for approval, and what became of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -81,6 +81,25 @@ impl From<&Approval> for ApprovalStatus {
             policy: approval.policy.clone(),
             poll_after_ms: poll_after_ms(state),
         }
+    }
+}
+
+/// A request as the holder of a link is shown it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LinkedApproval {
+    #[serde(flatten)]
+    status: ApprovalStatus,
+    /// What the holder has answered, by whatever way; null when nothing. A vote in their name by somebody who stood in for
+    /// them is not theirs.
+    #[schema(required)]
+    own_vote: Option<Decision>,
+}
+
+impl LinkedApproval {
+    pub(crate) fn new(status: ApprovalStatus, holder: Uuid) -> Self {
+        let holder = Subject::User(holder).to_string();
+        let own_vote = vote_of(&status.decisions, &holder);
+        Self { status, own_vote }
     }
 }
 

@@ -10,7 +10,12 @@ use shared::{
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{link::LinkSecret, same_origin::SameOrigin, store, view::ApprovalStatus};
+use crate::{
+    link::LinkSecret,
+    same_origin::SameOrigin,
+    store,
+    view::{ApprovalStatus, LinkedApproval},
+};
 
 /// Whose link it is.
 #[derive(Deserialize, ToSchema)]
@@ -22,7 +27,8 @@ pub(crate) struct DecisionLinkView {
 
 /// Shows the request to the holder of a link, decided or not. The link can be used afterwards as before.
 ///
-/// A secret that is unknown, malformed, used, replaced, expired, for another request, or of somebody who is not active is 404.
+/// A secret that is unknown, malformed, used, replaced, expired, for another request, made with a secret that
+/// has ended, or of somebody who is not active is 404.
 #[utoipa::path(
     post,
     path = "/decide/{id}/view",
@@ -30,7 +36,7 @@ pub(crate) struct DecisionLinkView {
     tag = "approval",
     params(("id" = Uuid, Path, description = "The request")),
     request_body = DecisionLinkView,
-    responses((status = 200, body = ApprovalStatus, description = "How the request stands"), PublicWriteErrors),
+    responses((status = 200, body = LinkedApproval, description = "How the request stands"), PublicWriteErrors),
     security(())
 )]
 #[tracing::instrument(name = "approval.view_by_link", skip_all, fields(approval.id = %id))]
@@ -40,13 +46,13 @@ pub(crate) async fn view_by_link(
     _: NoQuery,
     Path(id): Path<Uuid>,
     Json(body): Json<DecisionLinkView>,
-) -> Result<Json<ApprovalStatus>, ApiError> {
+) -> Result<Json<LinkedApproval>, ApiError> {
     let presented = body.secret.parse().ok_or_else(ApiError::not_found)?;
     let mut tx = ctx.db.begin(TenantScope::of(presented.tenant_id)).await?;
     let holder = store::find_link_holder(&mut tx, id, &presented.digest).await?;
-    holder.ok_or_else(ApiError::not_found)?;
+    let holder = holder.ok_or_else(ApiError::not_found)?;
     let approval = store::find(&mut tx, id).await?;
     tx.commit().await?;
     let approval = approval.ok_or_else(ApiError::not_found)?;
-    Ok(Json(ApprovalStatus::from(&approval)))
+    Ok(Json(LinkedApproval::new(ApprovalStatus::from(&approval), holder)))
 }

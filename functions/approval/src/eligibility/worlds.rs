@@ -6,7 +6,7 @@ use chrono::DateTime;
 use proptest::prelude::*;
 
 use super::*;
-use crate::approval::Decision;
+use crate::approval::Decision::{self, Approve, Deny};
 
 /// A small tenant, and a request in it.
 #[derive(Debug, Clone)]
@@ -18,6 +18,14 @@ struct World {
     owner: Option<usize>,
     /// Whether `ops`, and whether `finance`, may decide.
     groups: (bool, bool),
+}
+
+/// A vote that was cast, with the authority it was cast on.
+#[derive(Debug, Clone, Copy)]
+struct Cast {
+    by: usize,
+    on: usize,
+    decision: Decision,
 }
 
 const PEOPLE: usize = 5;
@@ -108,10 +116,11 @@ impl World {
         (!ops && !finance) || (ops && self.people[at].0) || (finance && self.people[at].1)
     }
 
-    /// Whether `at` may vote on the authority of `of` after these votes, each a voter and an authority.
-    fn is_legal(&self, at: usize, of: usize, votes: &[(usize, usize)]) -> bool {
+    /// Whether `at` may vote so on the authority of `of` after these votes.
+    fn is_legal(&self, at: usize, of: usize, decision: Decision, votes: &[Cast]) -> bool {
         let stands_in = at == of || (self.people[of].2 == Some(at) && !self.is_included(at));
-        let is_free = votes.iter().all(|(by, on)| *by == at || (*by != of && *on != of));
+        let others = votes.iter().filter(|vote| vote.by != at && vote.decision == Approve);
+        let is_free = (at == of && decision == Deny) || others.clone().all(|vote| vote.by != of && vote.on != of);
         stands_in && is_free && self.is_included(of) && !self.is_barred(of) && !self.is_barred(at)
     }
 }
@@ -122,7 +131,8 @@ proptest! {
     #[test]
     fn votes_are_cast_as_the_rules_say_and_no_authority_counts_twice(
         world in worlds(),
-        turns in proptest::collection::vec(0..PEOPLE, 0..10),
+        // A denial would end the request; those after it must be judged all the same.
+        turns in proptest::collection::vec((0..PEOPLE, prop_oneof![3 => Just(Approve), 1 => Just(Deny)]), 0..10),
     ) {
         let (requested_by, groups) = (world.requested_by(), world.groups());
         let electorate = Electorate {
@@ -131,11 +141,11 @@ proptest! {
             approver_groups: &groups,
         };
         let everybody: Vec<Approver> = (0..PEOPLE).map(|at| world.approver(at)).collect();
-        let (mut votes, mut cast): (Vec<Vote>, Vec<(usize, usize)>) = (Vec::new(), Vec::new());
-        for at in turns {
-            let legal: Vec<usize> = (0..PEOPLE).filter(|of| world.is_legal(at, *of, &cast)).collect();
-            let verdict = electorate.authorise(&world.candidate(at), &votes);
-            let before = cast.iter().find(|(by, _)| *by == at).map(|(_, of)| *of);
+        let (mut votes, mut cast): (Vec<Vote>, Vec<Cast>) = (Vec::new(), Vec::new());
+        for (at, decision) in turns {
+            let legal: Vec<usize> = (0..PEOPLE).filter(|of| world.is_legal(at, *of, decision, &cast)).collect();
+            let verdict = electorate.authorise(&world.candidate(at), &votes, decision);
+            let before = cast.iter().find(|vote| vote.by == at).map(|vote| vote.on);
             let expected = match before.filter(|of| legal.contains(of)).or(legal.first().copied()) {
                 Some(of) if of == at => Ok(Authority::Own),
                 Some(of) => Ok(Authority::Of(user(of))),
@@ -145,18 +155,19 @@ proptest! {
             prop_assert_eq!(verdict, expected, "{} of {:?} after {:?}", at, world, cast);
             if let (Ok(authority), None) = (verdict, before) {
                 let of = legal[0];
-                cast.push((at, of));
+                cast.push(Cast { by: at, on: of, decision });
                 votes.push(Vote {
                     by: principal(user(at)),
                     on_behalf_of: authority.on_behalf_of(),
-                    decision: Decision::Approve,
+                    decision,
                     note: None,
                     at: DateTime::UNIX_EPOCH,
                 });
             }
         }
-        let authorities: BTreeSet<usize> = cast.iter().map(|(_, of)| *of).collect();
-        prop_assert_eq!(authorities.len(), cast.len());
-        prop_assert!(cast.len() <= electorate.reachable(&everybody));
+        let approvals: Vec<usize> = cast.iter().filter(|vote| vote.decision == Approve).map(|vote| vote.on).collect();
+        let authorities: BTreeSet<usize> = approvals.iter().copied().collect();
+        prop_assert_eq!(authorities.len(), approvals.len());
+        prop_assert!(approvals.len() <= electorate.reachable(&everybody));
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct Filters {
 
 /// Up to `limit` requests older than `before`, newest first, with their votes.
 ///
-/// The last condition is `Electorate::authorise` in SQL: the person is not barred, and has a free authority, which is their
+/// The last condition is `Electorate::authorise` of an approval, in SQL: the person is not barred, and has a free authority, which is their
 /// own where their groups do, and otherwise that of a delegator who could decide.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::testing::{Answer, TestKey};
 
-use crate::scene::{STATES, Scene, id, request, request_with};
+use crate::scene::{STATES, Scene, id, linked, request, request_with};
 
 async fn send(scene: &Scene, id: &str, body: &Value) -> Answer {
     scene
@@ -33,10 +33,11 @@ async fn a_decision_by_link_is_the_persons_vote_and_is_recorded_as_such() {
             status["decisions"],
             json!([{ "by": person.principal, "decision": decision, "note": "from my phone", "at": status["decided_at"] }])
         );
-        assert_eq!(scene.get(&scene.tenant.agent, id).await, status);
+        let shown = scene.get(&scene.tenant.agent, id).await;
+        assert_eq!(status, linked(shown.clone(), Some(decision)));
         let log = scene.audit(id).await;
         assert_eq!(log.last(), Some(&(event.to_owned(), person.principal.clone())));
-        assert_eq!(scene.outbox(id).await.last().expect("an event").2, status);
+        assert_eq!(scene.outbox(id).await.last().expect("an event").2, shown);
         let entry: Value = sqlx::query_scalar(
             "SELECT jsonb_build_object('arguments', sanitized_args, 'trust', trust_level) FROM audit_events
              WHERE correlation_id = $1 AND action = $2",
@@ -78,18 +79,29 @@ async fn a_link_works_once() {
             .expect_error(404, "NOT_FOUND");
     }
     scene.view_by_link(id, &secret).await.expect_error(404, "NOT_FOUND");
-    assert_eq!(scene.get(&scene.tenant.agent, id).await, first);
-    // The same vote by another way was cast already: nothing changes, and the link is used up.
-    let by_key = scene.link(&scene.tenant.second_approver, id).await;
-    let voted = scene.approve(&scene.tenant.second_approver, id).await.expect(200);
+    assert_eq!(first, linked(scene.get(&scene.tenant.agent, id).await, Some("APPROVE")));
+}
+
+#[tokio::test]
+async fn a_repeated_vote_changes_nothing_and_leaves_the_link_to_deny_with() {
+    let scene = Scene::start().await;
+    let person = &scene.tenant.approver;
+    let asked = scene.ask(request_with(json!({ "required_approvals": 2 }))).await;
+    let id = id(&asked);
+    let secret = scene.link(person, id).await;
+    let voted = scene.approve(person, id).await.expect(200);
+    let before = scene.stack.snapshot().await;
+    for _ in 0..2 {
+        let repeated = scene.decide_by_link(&asked, &secret, "APPROVE").await.expect(200);
+        assert_eq!(repeated, linked(voted.clone(), Some("APPROVE")));
+    }
+    assert_eq!(scene.stack.snapshot().await, before, "nothing was written");
+    let denied = scene.decide_by_link(&asked, &secret, "DENY").await.expect(200);
     assert_eq!(
-        scene.decide_by_link(&asked, &by_key, "APPROVE").await.expect(200),
-        voted
+        (&denied["status"], &denied["own_vote"]),
+        (&json!("DENIED"), &json!("DENY"))
     );
-    scene
-        .decide_by_link(&asked, &by_key, "APPROVE")
-        .await
-        .expect_error(404, "NOT_FOUND");
+    scene.view_by_link(id, &secret).await.expect_error(404, "NOT_FOUND");
 }
 
 #[tokio::test]

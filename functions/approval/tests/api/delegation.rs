@@ -120,8 +120,10 @@ async fn an_authority_counts_once_whoever_uses_it_first() {
     for (first, other) in [(away, delegate), (delegate, away)] {
         let id = for_ops(&scene, 2).await;
         let voted = scene.approve(first, &id).await.expect(200);
-        for verb in ["approve", "deny"] {
-            refused(&scene.act(other, &id, verb, json!({})).await);
+        refused(&scene.approve(other, &id).await);
+        // Nor does a delegate overrule whom they stand in for.
+        if other.id == delegate.id {
+            refused(&scene.deny(other, &id).await);
         }
         // Whoever used it may turn it round.
         assert_eq!(scene.approve(first, &id).await.expect(200), voted);
@@ -131,6 +133,58 @@ async fn an_authority_counts_once_whoever_uses_it_first() {
             denied["decisions"][0].get("on_behalf_of"),
             voted["decisions"][0].get("on_behalf_of")
         );
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_away_may_deny_what_was_approved_in_their_name() {
+    let scene = Scene::start().await;
+    let (away, delegate) = (&scene.tenant.approver, &scene.tenant.second_approver);
+    let colleague = scene.person("approver", &["ops"]).await;
+    scene.delegate(away, delegate, NOW).await;
+    let id = for_ops(&scene, 2).await;
+    let _ = scene.approve(delegate, &id).await.expect(200);
+    let status = scene.deny(away, &id).await.expect(200);
+    assert_eq!((&status["status"], &status["approvals"]), (&json!("DENIED"), &json!(1)));
+    let vote = &status["decisions"][1];
+    assert_eq!(
+        (&vote["by"], &vote["decision"], vote.get("on_behalf_of")),
+        (&json!(away.principal), &json!("DENY"), None)
+    );
+    scene
+        .expect_events(
+            &id,
+            &["approval.requested", "approval.voted", "approval.denied"],
+            &status,
+        )
+        .await;
+    // Each may say again what they said, and nobody else decides any more.
+    assert_eq!(scene.deny(away, &id).await.expect(200), status);
+    assert_eq!(scene.approve(delegate, &id).await.expect(200), status);
+    scene
+        .approve(&colleague, &id)
+        .await
+        .expect_error(409, "ALREADY_DECIDED");
+}
+
+#[tokio::test]
+async fn whoever_is_away_may_revoke_what_was_approved_in_their_name() {
+    let scene = Scene::start().await;
+    let (away, delegate) = (&scene.tenant.approver, &scene.tenant.second_approver);
+    let colleague = scene.person("approver", &["ops"]).await;
+    scene.delegate(away, delegate, NOW).await;
+    let revoke = async |key: &TestKey, id: &str| scene.act(key, id, "revoke", json!({ "reason": "I am back" })).await;
+    for who in [away, delegate] {
+        let id = for_ops(&scene, 1).await;
+        let _ = scene.approve(delegate, &id).await.expect(200);
+        revoke(&colleague, &id).await.expect_error(403, "FORBIDDEN");
+        assert_eq!(revoke(who, &id).await.expect(200)["status"], "REVOKED");
+    }
+    // What somebody approved for themselves is not for those who stood in for nobody.
+    let id = for_ops(&scene, 1).await;
+    let _ = scene.approve(&colleague, &id).await.expect(200);
+    for who in [away, delegate] {
+        revoke(who, &id).await.expect_error(403, "FORBIDDEN");
     }
 }
 

@@ -109,13 +109,14 @@ async fn what_has_ended_stays_as_it_ended() {
 async fn an_authority_is_used_once() {
     let scene = Scene::start().await;
     let (id, _) = scene.request_in("PENDING").await;
-    let vote = |approver: &str, on_behalf_of: &str| {
+    let cast = |approver: &str, on_behalf_of: &str, decision: &str| {
         format!(
             "INSERT INTO approval_votes (tenant_id, approval_id, approver, on_behalf_of, decision, voted_at)
-             VALUES ('{}', '{id}', '{approver}', {on_behalf_of}, 'APPROVE', now());",
+             VALUES ('{}', '{id}', '{approver}', {on_behalf_of}, '{decision}', now());",
             scene.tenant.id
         )
     };
+    let vote = |approver: &str, on_behalf_of: &str| cast(approver, on_behalf_of, "APPROVE");
     for (first, second, expected) in [
         (vote("user:x", "NULL"), vote("user:y", "NULL"), None),
         (vote("user:x", "NULL"), vote("user:y", "'user:z'"), None),
@@ -124,6 +125,8 @@ async fn an_authority_is_used_once() {
         (vote("user:y", "'user:x'"), vote("user:z", "'user:x'"), Some("23505")),
         (vote("user:y", "'user:x'"), vote("user:y", "NULL"), Some("23505")),
         (vote("user:y", "NULL"), vote("user:x", "'user:x'"), Some("23514")),
+        // A denial is not counted, so it uses nothing.
+        (vote("user:y", "'user:x'"), cast("user:x", "NULL", "DENY"), None),
     ] {
         let both = first + &second;
         assert_eq!(refusal(&scene, &both).await.as_deref(), expected, "{both}");

@@ -60,6 +60,12 @@ pub(crate) fn secret(made: &Value) -> String {
     secret.to_owned()
 }
 
+/// A status as the holder of a link is shown it who has answered this.
+pub(crate) fn linked(mut status: Value, own_vote: Option<&str>) -> Value {
+    status["own_vote"] = json!(own_vote);
+    status
+}
+
 impl Scene {
     pub(crate) async fn start() -> Self {
         Self::with(&[]).await

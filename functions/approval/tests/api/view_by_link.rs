@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::scene::{STATES, Scene, id, request, request_with};
+use crate::scene::{STATES, Scene, id, linked, request, request_with};
 
 #[tokio::test]
 async fn it_shows_what_the_person_would_be_shown_anyway_and_uses_nothing_up() {
@@ -16,12 +16,44 @@ async fn it_shows_what_the_person_would_be_shown_anyway_and_uses_nothing_up() {
     let secret = scene.link(person, id).await;
     for _ in 0..3 {
         let seen = scene.view_by_link(id, &secret).await.expect(200);
-        assert_eq!(seen, scene.get(person, id).await);
+        assert_eq!(seen, linked(scene.get(person, id).await, None));
     }
-    // Somebody else's vote is seen, and the link still works.
-    let _ = scene.approve(&scene.tenant.second_approver, id).await.expect(200);
-    assert_eq!(scene.view_by_link(id, &secret).await.expect(200)["approvals"], 1);
+    // Somebody else's vote is seen and is not theirs, and the link still works.
+    let voted = scene.approve(&scene.tenant.second_approver, id).await.expect(200);
+    assert_eq!(scene.view_by_link(id, &secret).await.expect(200), linked(voted, None));
     let _ = scene.decide_by_link(&asked, &secret, "APPROVE").await.expect(200);
+}
+
+#[tokio::test]
+async fn the_holders_own_vote_is_told_and_no_other_verb_tells_it() {
+    let scene = Scene::start().await;
+    let (away, delegate) = (&scene.tenant.approver, &scene.tenant.second_approver);
+    let _colleague = scene.person("approver", &["ops"]).await;
+    let two = json!({ "approver_groups": ["ops"], "required_approvals": 2 });
+    let asked = scene.ask(request_with(two.clone())).await;
+    // A link that was made before its holder voted by another way, and one that was made after.
+    let before = scene.link(away, id(&asked)).await;
+    let voted = scene.approve(away, id(&asked)).await.expect(200);
+    assert_eq!(voted.get("own_vote"), None);
+    let seen = scene.view_by_link(id(&asked), &before).await.expect(200);
+    assert_eq!(seen, linked(voted, Some("APPROVE")));
+    let after = scene.link(away, id(&asked)).await;
+    assert_eq!(scene.view_by_link(id(&asked), &after).await.expect(200), seen);
+    let denied = scene.deny(away, id(&asked)).await.expect(200);
+    assert_eq!(
+        scene.view_by_link(id(&asked), &after).await.expect(200),
+        linked(denied, Some("DENY"))
+    );
+    // What somebody answered in their place is not theirs.
+    let asked = scene.ask(request_with(two)).await;
+    let secret = scene.link(away, id(&asked)).await;
+    scene.delegate(away, delegate, ["-1 hour", "1 hour"]).await;
+    let voted = scene.approve(delegate, id(&asked)).await.expect(200);
+    assert_eq!(voted["decisions"][0]["on_behalf_of"], away.principal);
+    assert_eq!(
+        scene.view_by_link(id(&asked), &secret).await.expect(200),
+        linked(voted, None)
+    );
 }
 
 #[tokio::test]

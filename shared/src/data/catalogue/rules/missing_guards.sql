@@ -19,6 +19,7 @@ WITH triggers (relation, name, moment, events, function) AS (VALUES
     ('approval_votes', 'vote_is_on_an_approval', 'tenant_id, approval_id', 'approval_requests', 'tenant_id, id'),
     ('decision_links', 'link_is_to_an_approval', 'tenant_id, approval_id', 'approval_requests', 'tenant_id, id'),
     ('decision_links', 'link_is_of_a_user', 'tenant_id, user_id', 'users', 'tenant_id, id'),
+    ('decision_links', 'link_is_made_with_a_key', 'tenant_id, api_key_id', 'api_keys', 'tenant_id, id'),
     ('stops', 'stop_belongs_to_a_tenant', 'tenant_id', 'tenants', 'id'),
     ('outbox', 'event_belongs_to_a_tenant', 'tenant_id', 'tenants', 'id'),
     ('outbox_deliveries', 'delivery_is_of_an_event', 'tenant_id, event_id', 'outbox', 'tenant_id, id'),

@@ -28,7 +28,7 @@ WITH relations (relation, role, privileges, columns) AS (VALUES
     ('approval_votes', 'countersign_auditor', 'SELECT', NULL),
     ('approval_votes', 'countersign_sweeper', 'SELECT', NULL),
     ('decision_links', 'countersign_app', 'SELECT INSERT', NULL),
-    ('decision_links', 'countersign_app', 'UPDATE', 'secret_digest created_at expires_at used_at'),
+    ('decision_links', 'countersign_app', 'UPDATE', 'secret_digest api_key_id key_digest created_at expires_at used_at'),
     ('stops', 'countersign_app', 'SELECT INSERT', NULL),
     ('stops', 'countersign_app', 'UPDATE', 'lifted_at lifted_by'),
     ('stops', 'countersign_auditor', 'SELECT', NULL),
