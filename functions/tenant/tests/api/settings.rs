@@ -66,7 +66,7 @@ async fn the_log_tells_which_settings_and_not_what_they_are() {
         ("settings.updated", &approver.principal)
     );
     assert_eq!(event.object, approver.user_id.expect("a user").to_string());
-    assert_eq!(event.arguments, json!({"changed": ["locale", "time_zone"]}));
+    assert_eq!(event.arguments, json!({"changed": ["time_zone", "locale"]}));
     for unchanged in [body, json!({})] {
         stage.client.patch(approver, PATH, unchanged).await.expect(200);
     }
