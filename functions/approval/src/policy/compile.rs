@@ -12,6 +12,7 @@ use super::{
     annotations::Notes,
     arguments::Shape,
     compiled::{CompiledPolicies, Group},
+    reading::read_by,
     text::{Flaw, annotation_offset, check_size},
     types::Reader,
 };
@@ -83,7 +84,7 @@ fn read(text: &str) -> Result<Vec<Written>, Flaw> {
                 policy: policy.clone(),
                 offset,
                 notes,
-                reads: Shape::read_by(&json),
+                reads: read_by(&json),
             })
         })
         .collect()
