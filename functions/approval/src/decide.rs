@@ -18,7 +18,8 @@ use crate::{
     door::Door,
     eligibility::{Authority, Electorate, Ineligible},
     events::{self, Actor, Change},
-    fast_path, intake,
+    fast_path,
+    intake::{self, Note},
     refusal::stale_view,
     store,
     transitions::{self, Ballot, StateRefusal},
@@ -31,10 +32,7 @@ use crate::{
 #[schema(as = NewApprovalVote)]
 pub(crate) struct NewVote {
     /// For the requester and the record.
-    #[schema(
-        max_length = 2000,
-        pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
-    )]
+    #[schema(value_type = Option<Note>)]
     note: Option<String>,
     /// That of the request as the person saw it; another one refuses the decision.
     display_hash: Option<String>,

@@ -15,6 +15,7 @@ use crate::{
     approval::{ApprovalState, Decision},
     decide::{Decider, Words, decide},
     door::Door,
+    intake::Note,
     view::ApprovalStatus,
 };
 
@@ -39,10 +40,7 @@ pub(crate) struct NewDecision {
     /// That of the request as the person saw it; another one refuses the decision.
     display_hash: String,
     /// For the requester and the record.
-    #[schema(
-        max_length = 2000,
-        pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
-    )]
+    #[schema(value_type = Option<Note>)]
     note: Option<String>,
 }
 

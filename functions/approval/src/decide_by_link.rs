@@ -14,6 +14,7 @@ use crate::{
     approval::Decision,
     decide::{Decider, Words, decide},
     door::Door,
+    intake::Note,
     link::{LinkSecret, Presented},
     same_origin::SameOrigin,
     store,
@@ -30,10 +31,7 @@ pub(crate) struct NewDecisionByLink {
     /// That of the request as the person saw it; another one refuses the decision.
     display_hash: String,
     /// For the requester and the record.
-    #[schema(
-        max_length = 2000,
-        pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
-    )]
+    #[schema(value_type = Option<Note>)]
     note: Option<String>,
 }
 

@@ -56,6 +56,16 @@ pub(crate) struct NewApproval {
 #[expect(dead_code, reason = "only describes a field")]
 pub(crate) struct Reason(String);
 
+/// A word that goes with a decision.
+#[derive(ToSchema)]
+#[schema(
+    as = ApprovalNote,
+    max_length = 2000,
+    pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
+)]
+#[expect(dead_code, reason = "only describes a field")]
+pub(crate) struct Note(String);
+
 /// A risk label, or the name of a group.
 #[derive(ToSchema)]
 #[schema(
