@@ -79,14 +79,8 @@ pub(crate) async fn put_policies(
     if cedar == current.cedar {
         return Ok(Json(current));
     }
-    let next = PolicyVersion {
-        id: current.id,
-        version: current.version + 1,
-        cedar,
-        created_by: caller.to_string(),
-        created_at: store::database_clock(&mut tx).await?,
-    };
-    store::insert_policies(&mut tx, &next).await?;
+    let by = caller.to_string();
+    let next = store::insert_policies(&mut tx, current.id, current.version + 1, &cedar, &by).await?;
     record(&mut tx, &ctx, &caller, &next, new.version).await?;
     tx.commit().await?;
     Ok(Json(next))

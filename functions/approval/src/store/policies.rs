@@ -1,6 +1,5 @@
 //! The versions of a tenant's policies, which are only ever added to.
 
-use chrono::{DateTime, Utc};
 use shared::data::TenantTx;
 use uuid::Uuid;
 
@@ -77,31 +76,28 @@ pub(crate) async fn lock_policies(tx: &mut TenantTx) -> Result<(), sqlx::Error> 
     Ok(())
 }
 
-/// The database's clock now (not at the transaction's start), to the millisecond.
+/// Stores a text as this version, which is in force from the commit on.
 ///
 /// # Errors
 /// Postgres does not answer.
-pub(crate) async fn database_clock(tx: &mut TenantTx) -> Result<DateTime<Utc>, sqlx::Error> {
-    sqlx::query_scalar!(r#"SELECT date_trunc('milliseconds', clock_timestamp()) AS "now!""#)
-        .fetch_one(&mut **tx)
-        .await
-}
-
-/// Stores a version, which is in force from the commit on.
-///
-/// # Errors
-/// Postgres does not answer.
-pub(crate) async fn insert_policies(tx: &mut TenantTx, policies: &PolicyVersion) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "INSERT INTO policies (tenant_id, version, id, cedar, created_by, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+pub(crate) async fn insert_policies(
+    tx: &mut TenantTx,
+    id: Uuid,
+    version: i32,
+    cedar: &str,
+    created_by: &str,
+) -> Result<PolicyVersion, sqlx::Error> {
+    sqlx::query_as!(
+        PolicyVersion,
+        "INSERT INTO policies (tenant_id, version, id, cedar, created_by, created_at)
+         VALUES ($1, $2, $3, $4, $5, date_trunc('milliseconds', clock_timestamp()))
+         RETURNING id, version, cedar, created_by, created_at",
         tx.tenant_id(),
-        policies.version,
-        policies.id,
-        policies.cedar,
-        policies.created_by,
-        policies.created_at,
+        version,
+        id,
+        cedar,
+        created_by,
     )
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    .fetch_one(&mut **tx)
+    .await
 }

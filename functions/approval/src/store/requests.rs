@@ -99,6 +99,10 @@ pub(crate) async fn lock(tx: &mut TenantTx, id: Uuid) -> Result<Option<Approval>
     )
     .fetch_optional(&mut **tx)
     .await?;
+    read_locked(tx, locked).await
+}
+
+async fn read_locked(tx: &mut TenantTx, locked: Option<Uuid>) -> Result<Option<Approval>, sqlx::Error> {
     match locked {
         Some(id) => find(tx, id).await,
         None => Ok(None),
@@ -120,10 +124,7 @@ pub(crate) async fn lock_to_redeem(tx: &mut TenantTx, id: Uuid) -> Result<Option
     )
     .fetch_optional(&mut **tx)
     .await?;
-    match locked {
-        Some(id) => find(tx, id).await,
-        None => Ok(None),
-    }
+    read_locked(tx, locked).await
 }
 
 /// What a request that is [locked to be redeemed](lock_to_redeem) needs beside its row: what its action digest was salted

@@ -116,9 +116,7 @@ pub(crate) async fn lock(tx: &mut TenantTx, id: Uuid) -> Result<Option<LockedKey
     .fetch_optional(&mut **tx)
     .await?;
     let Some(hash) = hash else { return Ok(None) };
-    let now = sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#)
-        .fetch_one(&mut **tx)
-        .await?;
+    let now = super::database_clock(tx).await?;
     let row = sqlx::query_as!(
         Row,
         r#"SELECT id, role, caller_id, user_id, owner_user_id, trust_level, environment,
