@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use shared::{
     auth::Principal,
     context::AppContext,
-    data::TenantTx,
     http::{
         ApiError, Attempt, Caller, CreateErrors, IdempotencyKey, Idempotent, NoQuery, Performed, Replayable, roles,
     },
@@ -16,15 +15,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    approval::PolicyRef,
     create_approval::CreatedApproval,
-    eligibility::Electorate,
     fast_path,
     intake::{self, Asked, NewEvaluation, Proposed},
     open_request::open_request,
-    policies_in_force,
-    policy::{Call, CompiledSets, Effect, Requirement, Verdict},
-    store::{self, Standing},
+    policy::{CompiledSets, Effect, Requirement},
+    tool_call_decision::{Decision, decide_tool_call},
 };
 
 /// The action of the audit event that every decision leaves.
@@ -32,9 +28,6 @@ pub(crate) const DECIDED: &str = "tool_call.decided";
 
 /// What people read where neither caller nor policy says anything.
 const NO_REASON: &str = "The caller gave no reason";
-
-/// How much of the determining policies' ids an audit event names, in bytes.
-const MAX_OUTCOME_BYTES: usize = 1_000;
 
 /// What policy decided on a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -107,19 +100,12 @@ pub(crate) async fn evaluate_tool_call(
         Attempt::First(work) => work,
         Attempt::Done(answer) => return Ok(answer),
     };
-    // Before anything else: from here on a stop waits for this call, so none is answered that this has not seen.
-    let standing = store::admit_request(
-        &mut work,
-        &caller.to_string(),
-        ctx.config.approvals.max_pending_per_caller,
-    )
-    .await?;
-    let decided = decide(&mut work, &ctx, &sets, &caller, &proposed, &standing).await?;
+    let decided = decide_tool_call(&mut work, &ctx, &sets, &caller, &proposed).await?;
     let opened = match &decided.verdict.effect {
         Effect::RequireApproval(requirement) => {
             let asked = asked(&ctx, &proposed, requirement, &decided.verdict.reasons);
             let policy = Some(decided.policy.clone());
-            Some(open_request(&mut work, &ctx, &caller, asked, standing.at, policy).await?)
+            Some(open_request(&mut work, &ctx, &caller, asked, decided.at, policy).await?)
         }
         Effect::Allow | Effect::Deny => None,
     };
@@ -142,71 +128,6 @@ pub(crate) async fn evaluate_tool_call(
         fast_path::keep(&ctx, caller.tenant_id, &approval).await;
     }
     Ok(answer)
-}
-
-/// What is decided on a call, by which version of the policies, and what else decided it.
-struct Decision {
-    policy: PolicyRef,
-    verdict: Verdict,
-    /// As the log names it: what is no policy's doing.
-    cause: Option<&'static str>,
-}
-
-async fn decide(
-    tx: &mut TenantTx,
-    ctx: &AppContext,
-    sets: &CompiledSets,
-    principal: &Principal,
-    proposed: &Proposed,
-    standing: &Standing,
-) -> Result<Decision, ApiError> {
-    let (policy, policies) = policies_in_force::find(tx, sets).await?;
-    if let Some(stop) = &standing.stop {
-        let reason = format!("{}: {}", stop.sentence(), stop.reason);
-        return Ok(Decision {
-            policy,
-            verdict: Verdict::denied(Vec::new(), reason),
-            cause: Some("stopped"),
-        });
-    }
-    let name = principal.to_string();
-    let verdict = match &*policies {
-        Ok(policies) => policies.evaluate(&Call {
-            caller: name.strip_prefix("agent:").unwrap_or(&name),
-            role: principal.role.as_str(),
-            trust_level: principal.trust_level,
-            environment: proposed.environment,
-            tool: &proposed.call.tool,
-            server: proposed.call.server.as_deref(),
-            arguments: &proposed.call.arguments,
-            risk_labels: &proposed.risk_labels,
-            reason: proposed.reason.as_deref(),
-            time: ctx.clock.now(),
-        }),
-        Err(flaw) => Verdict::unreadable(flaw),
-    };
-    let Effect::RequireApproval(requirement) = &verdict.effect else {
-        let cause = policies.is_err().then_some("unreadable");
-        return Ok(Decision { policy, verdict, cause });
-    };
-    let most = ctx.config.approvals.max_pending_per_caller;
-    if standing.pending >= i64::from(most) {
-        let reason = format!("People would be asked, and this caller has {most} requests pending, as many as it may");
-        return Ok(Decision {
-            policy,
-            verdict: Verdict::denied(verdict.policy_ids, reason),
-            cause: Some("too many pending"),
-        });
-    }
-    let electorate = Electorate {
-        requested_by: &name,
-        owner_user_id: principal.owner_user_id,
-        approver_groups: requirement.groups.as_deref().unwrap_or_default(),
-    };
-    let reachable = electorate.reachable(&store::list_approvers(tx).await?);
-    let verdict = verdict.within_reach_of(reachable);
-    let cause = (verdict.effect == Effect::Deny).then_some("out of reach");
-    Ok(Decision { policy, verdict, cause })
 }
 
 /// The request that policy makes in the caller's name.
@@ -254,57 +175,6 @@ fn audit_event(
         .trust_level(principal.trust_level)
         .risk_labels(proposed.risk_labels)
         .decision(decided.verdict.effect.as_str())
-        .outcome(outcome(decided))
+        .outcome(decided.outcome())
         .arguments(proposed.call.arguments)
-}
-
-/// The version of the policies, what is no policy's doing, and the determining policies, as many as there is room for:
-/// `version 3: writes, production`, `version 3: stopped`.
-fn outcome(decided: &Decision) -> String {
-    let mut named = format!("version {}", decided.policy.version);
-    let mut separator = ": ";
-    if let Some(cause) = decided.cause {
-        named.push_str(separator);
-        named.push_str(cause);
-    }
-    let ids = &decided.verdict.policy_ids;
-    for (count, id) in ids.iter().enumerate() {
-        if count > 0 && named.len() + id.len() > MAX_OUTCOME_BYTES {
-            return format!("{named} and {} more", ids.len() - count);
-        }
-        named.push_str(separator);
-        named.push_str(id);
-        separator = ", ";
-    }
-    named
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn decided(policy_ids: Vec<String>, cause: Option<&'static str>) -> Decision {
-        Decision {
-            policy: PolicyRef {
-                id: "p".to_owned(),
-                version: 3,
-            },
-            verdict: Verdict::denied(policy_ids, ""),
-            cause,
-        }
-    }
-
-    #[test]
-    fn an_outcome_names_version_and_cause_and_as_many_policies_as_it_has_room_for() {
-        let ids = |count: usize| (0..count).map(|n| format!("policy{n}")).collect::<Vec<_>>();
-        let told = |count, cause| outcome(&decided(ids(count), cause));
-        assert_eq!(told(0, None), "version 3");
-        assert_eq!(told(2, None), "version 3: policy0, policy1");
-        assert_eq!(told(0, Some("stopped")), "version 3: stopped");
-        assert_eq!(told(1, Some("out of reach")), "version 3: out of reach: policy0");
-        let many = told(1_000, None);
-        assert!(many.len() < 1_050 && many.ends_with(" more"), "{many}");
-        let named = many.split(", ").count();
-        assert!(many.ends_with(&format!(" and {} more", 1_000 - named)), "{many}");
-    }
 }

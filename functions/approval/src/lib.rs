@@ -45,6 +45,7 @@ mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod token;
+mod tool_call_decision;
 mod transitions;
 mod view;
 mod view_by_link;

@@ -22,6 +22,7 @@ use crate::{
     policy::{Call, CompiledPolicies, CompiledSets, Effect, Verdict, compile},
     put_policies::{both_given, check_version, unsound},
     store::{self, DecidedCall},
+    tool_call_decision::WHATEVER_THE_POLICIES,
 };
 
 const MAX_CALLS: i64 = 1_000;
@@ -139,7 +140,7 @@ async fn recorded(
     if limit == 0 {
         return Ok(Default::default());
     }
-    let calls = store::list_decided_calls(tx, DECIDED, asked.since, asked.until, limit).await?;
+    let calls = store::list_decided_calls(tx, DECIDED, WHATEVER_THE_POLICIES, asked.since, asked.until, limit).await?;
     Ok((calls, store::list_approvers(tx).await?))
 }
 

@@ -18,13 +18,15 @@ pub(crate) struct DecidedCall {
     pub(crate) received_at: DateTime<Utc>,
 }
 
-/// The newest `limit` calls that were received within these times and whose arguments were not erased, newest first.
+/// The newest `limit` calls that were received within these times and whose arguments were not erased, newest first; without
+/// those whose outcome is `but_not`, a regular expression.
 ///
 /// # Errors
 /// Postgres does not answer.
 pub(crate) async fn list_decided_calls(
     tx: &mut TenantTx,
     action: &str,
+    but_not: &str,
     since: Option<DateTime<Utc>>,
     until: Option<DateTime<Utc>>,
     limit: i64,
@@ -36,7 +38,7 @@ pub(crate) async fn list_decided_calls(
         r#"SELECT event_id, recorded_by, tool, environment, trust_level, decision, risk_labels,
                   sanitized_args AS "sanitized_args!", received_at
            FROM audit_events
-           WHERE tenant_id = $1 AND action = $2 AND sanitized_args IS NOT NULL
+           WHERE tenant_id = $1 AND action = $2 AND sanitized_args IS NOT NULL AND (outcome ~ $6) IS NOT TRUE
              AND event_id >= coalesce(uuid7_floor($3::timestamptz - interval '1 hour'), '00000000-0000-0000-0000-000000000000')
              AND event_id < coalesce(uuid7_floor($4::timestamptz + interval '1 hour'), 'ffffffff-ffff-ffff-ffff-ffffffffffff')
              AND ($3::timestamptz IS NULL OR received_at >= $3)
@@ -48,6 +50,7 @@ pub(crate) async fn list_decided_calls(
         since,
         until,
         limit,
+        but_not,
     )
     .fetch_all(&mut **tx)
     .await

@@ -17,11 +17,8 @@ pub(crate) use links::{NewLink, find_link_holder, replace_link, use_link};
 pub(crate) use list::{Filters, list_approvals};
 pub(crate) use people::{find_candidate, list_approvers};
 pub(crate) use policies::{
-    current_policies, current_policy_version, database_clock, find_policies, insert_policies, list_policy_versions,
-    lock_policies,
+    current_policies, current_policy_version, find_policies, insert_policies, list_policy_versions, lock_policies,
 };
 pub(crate) use requests::{find, find_by_token, find_redemption, insert, lock, lock_to_redeem, settle};
-pub(crate) use stops::{
-    Standing, admit_request, cancel_pending, insert_stop, lift_stop, list_stops, lock_pending, lock_stop,
-};
+pub(crate) use stops::{admit_request, cancel_pending, insert_stop, lift_stop, list_stops, lock_pending, lock_stop};
 pub(crate) use votes::{count_approvals, insert_vote, replace_vote};

@@ -64,7 +64,7 @@ async fn a_tool_call_that_would_ask_people_is_denied_and_recorded() {
         .fetch_all(&scene.owner)
         .await
         .expect("the log is read");
-    assert_eq!(outcome, ["version 1: too many pending: writes"]);
+    assert_eq!(outcome, ["version 1 (too many pending): writes"]);
 }
 
 #[tokio::test]

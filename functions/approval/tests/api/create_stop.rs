@@ -217,7 +217,7 @@ async fn the_tool_calls_of_who_is_stopped_are_denied_and_recorded() {
     .await
     .expect("the log is read");
     let allowed = || ("ALLOW".to_owned(), "version 1: low-risk-reads".to_owned());
-    let denied = || ("DENY".to_owned(), "version 1: stopped".to_owned());
+    let denied = || ("DENY".to_owned(), "version 1 (stopped)".to_owned());
     assert_eq!(decided, [allowed(), denied(), allowed(), denied(), allowed()]);
 }
 

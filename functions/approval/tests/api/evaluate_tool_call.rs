@@ -434,14 +434,14 @@ async fn raw_arguments_are_stored_nowhere() {
 #[tokio::test]
 async fn a_decision_with_large_arguments_and_many_policies_is_still_recorded() {
     let scene = Scene::start().await;
-    let texts = (0..300).map(|n| format!("@id(\"p{n}\") permit (principal, action, resource);"));
+    let texts = (0..900).map(|n| format!("@id(\"p{n}\") permit (principal, action, resource);"));
     let text = texts.collect::<Vec<_>>().concat();
     let _ = scene.put_policies(&scene.tenant.admin, &text).await.expect(200);
     let answer = scene
-        .call_tool(&scene.tenant.agent, call("t", json!({ "text": "x".repeat(400_000) })))
+        .call_tool(&scene.tenant.agent, call("t", json!({ "text": "x".repeat(900_000) })))
         .await
         .expect(200);
-    assert_eq!(answer["policy_ids"].as_array().map(Vec::len), Some(300));
+    assert_eq!(answer["policy_ids"].as_array().map(Vec::len), Some(900));
     let outcome = log(&scene).await.pop().expect("decided").3.expect("an outcome");
     assert!(
         outcome.starts_with("version 2: p0, p1, ") && outcome.ends_with(" more"),

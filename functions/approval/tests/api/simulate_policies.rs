@@ -19,6 +19,30 @@ async fn call(scene: &Scene, key: &TestKey, tool: &str, n: i64) {
 }
 
 #[tokio::test]
+async fn what_was_denied_whatever_the_policies_said_is_not_tried() {
+    let scene = Scene::with(&[("APPROVAL_MAX_PENDING_PER_CALLER", "1")]).await;
+    let tenant = &scene.tenant;
+    for tool in ["read_file", "deploy", "deploy"] {
+        call(&scene, &tenant.agent, tool, 1).await;
+    }
+    let stop = json!({ "reason": "it went wild" });
+    let _ = scene
+        .client
+        .post(&tenant.admin, "/api/v1/stops", stop)
+        .await
+        .expect(201);
+    call(&scene, &tenant.agent, "read_file", 1).await;
+    // A read, and a deployment that people were asked about; neither the one at the cap nor what was stopped.
+    let tried = simulate(&scene, &tenant.admin, json!({})).await.expect(200);
+    assert_eq!((&tried["evaluated"], &tried["changed"]), (&json!(2), &json!(0)));
+    let logged: i64 = sqlx::query_scalar("SELECT count(*) FROM audit_events WHERE action = 'tool_call.decided'")
+        .fetch_one(&scene.owner)
+        .await
+        .expect("counted");
+    assert_eq!(logged, 4);
+}
+
+#[tokio::test]
 async fn a_text_is_tried_on_what_was_called_before() {
     let scene = Scene::start().await;
     let tenant = &scene.tenant;
