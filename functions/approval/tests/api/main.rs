@@ -22,6 +22,7 @@ mod evaluate_tool_call;
 mod every_route;
 mod get_approval;
 mod guard;
+mod lessons;
 mod lift_stop;
 mod list_approvals;
 mod list_stops;
