@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, reason = "what was counted belongs in the test's output")]
 
+mod counts;
 mod model;
 mod play;
 mod record;
@@ -16,7 +17,7 @@ use std::cell::RefCell;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use shared::testing::TestStack;
 
-use play::Counts;
+use counts::Counts;
 
 /// Stories of [`step::LONGEST`] steps at most; `PROPTEST_CASES` asks for another number.
 const STORIES: u32 = 120;

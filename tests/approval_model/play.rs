@@ -1,10 +1,6 @@
 //! Plays a story on the product and holds every answer against the model.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    fmt,
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -18,6 +14,7 @@ use system_tests::product;
 use uuid::Uuid;
 
 use crate::{
+    counts::Counts,
     model::{self, Refused, Request, State, Tenant},
     record,
     step::{Live, Seen, Step, Verb, Who},
@@ -43,100 +40,13 @@ pub(crate) struct World {
     stops: Vec<String>,
 }
 
-/// How often what happened.
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    stories: usize,
-    steps: usize,
-    cut_off: usize,
-    cut_off_and_done: usize,
-    outcomes: BTreeMap<String, usize>,
-    ends: BTreeMap<&'static str, usize>,
-}
-
-impl Counts {
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.stories += 1;
-        self.steps += other.steps;
-        self.cut_off += other.cut_off;
-        self.cut_off_and_done += other.cut_off_and_done;
-        for (outcome, times) in &other.outcomes {
-            *self.outcomes.entry(outcome.clone()).or_default() += times;
-        }
-        for (end, times) in &other.ends {
-            *self.ends.entry(end).or_default() += times;
-        }
-    }
-
-    /// Fails when something that can happen never did: then the stories show less than they seem to.
-    pub(crate) fn expect_everything(&self) {
-        for end in [
-            "PENDING",
-            "APPROVED",
-            "DENIED",
-            "EXPIRED",
-            "CANCELLED",
-            "CONSUMED",
-            "REVOKED",
-        ] {
-            assert!(self.ends.contains_key(end), "no story left a request {end}");
-        }
-        for outcome in [
-            "ask 201",
-            "ask VALIDATION_ERROR",
-            "approve 200",
-            "approve SELF_APPROVAL",
-            "approve NOT_ELIGIBLE",
-            "approve ALREADY_DECIDED",
-            "approve APPROVAL_EXPIRED",
-            "approve STALE_VIEW",
-            "approve FORBIDDEN",
-            "deny 200",
-            "deny ALREADY_DECIDED",
-            "cancel 200",
-            "cancel NOT_FOUND",
-            "cancel ALREADY_CONSUMED",
-            "redeem 200",
-            "redeem DIGEST_MISMATCH",
-            "redeem NOT_APPROVED",
-            "redeem ALREADY_CONSUMED",
-            "redeem APPROVAL_EXPIRED",
-            "redeem STOPPED",
-            "ask STOPPED",
-            "delegate 200",
-            "in somebody's place",
-            "revoke 200",
-            "revoke NOT_APPROVED",
-        ] {
-            let times = self.outcomes.get(outcome).copied().unwrap_or_default();
-            assert!(times > 0, "never: {outcome}");
-        }
-        assert!(self.cut_off > self.cut_off_and_done, "nothing was ever cut off in time");
-    }
-}
-
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{} stories, {} steps; {} requests cut off, of which {} had taken effect",
-            self.stories, self.steps, self.cut_off, self.cut_off_and_done
-        )?;
-        writeln!(f, "left: {:?}", self.ends)?;
-        write!(f, "answers: {:?}", self.outcomes)
-    }
-}
-
 /// Plays one story in a tenant of its own.
 ///
 /// # Errors
 /// The product did otherwise than the model.
 pub(crate) async fn story(stack: &TestStack, story: &[Step]) -> Result<Counts, String> {
     let mut world = World::make(stack).await;
-    let mut counts = Counts {
-        steps: story.len(),
-        ..Counts::default()
-    };
+    let mut counts = Counts::of(story.len());
     for (number, step) in story.iter().enumerate() {
         world
             .play(stack, step, &mut counts)
@@ -144,7 +54,7 @@ pub(crate) async fn story(stack: &TestStack, story: &[Step]) -> Result<Counts, S
             .map_err(|error| format!("step {number}, {step:?}: {error}"))?;
     }
     for pair in &world.requests {
-        *counts.ends.entry(pair.model.state.name()).or_default() += 1;
+        counts.left(pair.model.state.name());
         record::check(&world, pair).await?;
     }
     Ok(counts)
@@ -186,11 +96,13 @@ impl World {
                 let who = self.named(at, *who);
                 let answer = self.request(at, who, *verb).send().await;
                 let expected = model::act(&self.tenant, &self.requests[at].model, who, *verb);
-                counts.note(name(*verb), &expected, 200);
+                counts.answered(name(*verb), &expected, 200);
                 if let Some(after) = compare(&answer, expected, 200)? {
                     let stood_in = after.version > self.requests[at].model.version
                         && after.votes.iter().any(|vote| vote.by == who && vote.of != who);
-                    *counts.outcomes.entry("in somebody's place".to_owned()).or_default() += usize::from(stood_in);
+                    if stood_in {
+                        counts.seen("in somebody's place");
+                    }
                     self.requests[at].model = after;
                     agrees(&answer.json(), &self.requests[at], &self.keys)?;
                 }
@@ -208,9 +120,10 @@ impl World {
                 let who = self.named(at, *who);
                 let patience = Duration::from_micros(*micros);
                 let answer = tokio::time::timeout(patience, self.request(at, who, *verb).send()).await;
-                counts.cut_off += usize::from(answer.is_err());
                 let took_effect = self.settle(at, who, *verb).await?;
-                counts.cut_off_and_done += usize::from(answer.is_err() && took_effect);
+                if answer.is_err() {
+                    counts.cut_off(took_effect);
+                }
                 Ok(())
             }
             Step::Delegate { from, to } => self.delegate(*from, *to, counts).await,
@@ -253,7 +166,7 @@ impl World {
         });
         let answer = self.client.post(&self.keys[&who], "/api/v1/approvals", body).await;
         let expected = model::ask(&self.tenant, who, quorum, groups);
-        counts.note("ask", &expected, 201);
+        counts.answered("ask", &expected, 201);
         if let Some(model) = compare(&answer, expected, 201)? {
             let body = answer.json();
             let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
@@ -291,7 +204,7 @@ impl World {
             return expect(&answer, 400);
         }
         self.tenant.delegations.insert(from, to);
-        *counts.outcomes.entry("delegate 200".to_owned()).or_default() += 1;
+        counts.seen("delegate 200");
         expect(&answer, 200)
     }
 
@@ -390,16 +303,6 @@ impl World {
             .execute(&self.owner)
             .await
             .expect("time has passed");
-    }
-}
-
-impl Counts {
-    fn note<T>(&mut self, verb: &str, expected: &Result<T, Refused>, success: u16) {
-        let outcome = match expected {
-            Ok(_) => format!("{verb} {success}"),
-            Err(Refused(_, code)) => format!("{verb} {code}"),
-        };
-        *self.outcomes.entry(outcome).or_default() += 1;
     }
 }
 
