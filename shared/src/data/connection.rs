@@ -7,10 +7,10 @@
 use std::{
     fmt, io,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::{
@@ -29,6 +29,9 @@ use tokio::{runtime::Handle, sync::Notify, time::timeout};
 /// How long a connection may take to come back to its pool: a rollback and a ping.
 const MOST_RETURNING: Duration = Duration::from_secs(1);
 
+/// How long a connection may stay away from its pool, which closes those that are old or idle.
+const MOST_AWAY: Duration = Duration::from_mins(1);
+
 /// Postgres did not answer for as long as this side was ready to wait.
 pub(super) fn overdue() -> Error {
     Error::Io(io::Error::new(
@@ -42,15 +45,20 @@ pub(super) fn overdue() -> Error {
 pub struct Connections {
     pool: PgPool,
     patience: Duration,
+    /// Unused for longer than this, a connection is looked at by the pool before it is used.
+    idle_check: Duration,
+    at_hand: Arc<Mutex<AtHand>>,
     returns: Arc<Returns>,
 }
 
 impl Connections {
-    /// Connections that wait for `patience` at most for any one answer.
-    pub(super) fn new(pool: PgPool, patience: Duration) -> Self {
+    /// Connections that wait for `patience` at most for any one answer. The pool looks at those that idled for `idle_check`.
+    pub(super) fn new(pool: PgPool, patience: Duration, idle_check: Duration) -> Self {
         Self {
             pool,
             patience,
+            idle_check,
+            at_hand: Arc::default(),
             returns: Arc::default(),
         }
     }
@@ -68,15 +76,34 @@ impl Connections {
     /// # Errors
     /// None could be had within `DATABASE_ACQUIRE_TIMEOUT_MS`.
     pub async fn acquire(&self) -> Result<Connection, Error> {
-        // Boxed, so that the types of the futures around it do not grow beyond what the compiler takes.
-        let pooled = Box::pin(self.pool.acquire()).await?;
+        let (pooled, away_since) = match self.take_or_wait() {
+            Ok(kept) => (kept.pooled, kept.away_since),
+            // Boxed, so that the types of the futures around it do not grow beyond what the compiler takes.
+            Err(_waiting) => (Box::pin(self.pool.acquire()).await?, Instant::now()),
+        };
         Ok(Connection {
             pooled: Some(pooled),
+            away_since,
             patience: self.patience,
+            is_busy: false,
             is_spoiled: false,
             has_failed: false,
+            at_hand: Arc::clone(&self.at_hand),
             returns: Arc::clone(&self.returns),
         })
+    }
+
+    /// A connection that is at hand, or else a place among those who wait for one from the pool.
+    fn take_or_wait(&self) -> Result<Kept, Waiting> {
+        let mut at_hand = locked(&self.at_hand);
+        match at_hand.free.pop() {
+            Some(kept) if kept.since.elapsed() < self.idle_check => return Ok(kept),
+            // The pool pings it before it gives it out again.
+            Some(stale) => give_back(stale.pooled, &self.returns),
+            None => {}
+        }
+        at_hand.waiting += 1;
+        Err(Waiting(Arc::clone(&self.at_hand)))
     }
 
     /// Returns when no connection is on its way back.
@@ -95,6 +122,61 @@ impl fmt::Debug for Connections {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Connections").finish_non_exhaustive()
     }
+}
+
+/// Connections that were let go of in good order and can be used again as they are.
+///
+/// The pool pings every connection that comes back to it, which would be a round trip for each transaction and each read outside
+/// of one. What is here is still the pool's: it counts among its connections, and goes back when somebody waits there.
+#[derive(Default)]
+struct AtHand {
+    free: Vec<Kept>,
+    /// How many wait for a connection from the pool. Counted under the lock under which connections are kept, so that none is
+    /// kept while somebody waits.
+    waiting: usize,
+}
+
+impl Drop for AtHand {
+    fn drop(&mut self) {
+        for kept in self.free.drain(..) {
+            // The pool would take it back in a task, and there may be no runtime any more.
+            drop(kept.pooled.detach());
+        }
+    }
+}
+
+struct Kept {
+    pooled: PoolConnection<Postgres>,
+    since: Instant,
+    /// When it left the pool.
+    away_since: Instant,
+}
+
+/// A place among those who wait.
+struct Waiting(Arc<Mutex<AtHand>>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        locked(&self.0).waiting -= 1;
+    }
+}
+
+fn locked(at_hand: &Mutex<AtHand>) -> MutexGuard<'_, AtHand> {
+    at_hand.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives a connection back to its pool, which rolls back what is open on it; or closes it where there is no runtime to do so.
+fn give_back(mut pooled: PoolConnection<Postgres>, returns: &Arc<Returns>) {
+    let Ok(runtime) = Handle::try_current() else {
+        return drop(pooled.detach());
+    };
+    let back = pooled.return_to_pool();
+    let under_way = Return::begin(returns);
+    runtime.spawn(async move {
+        // Given up half way it is closed, and its place in the pool is free.
+        let _ = timeout(MOST_RETURNING, back).await;
+        drop(under_way);
+    });
 }
 
 /// The connections on their way back to the pool, each perhaps with a transaction to roll back.
@@ -126,10 +208,14 @@ impl Drop for Return {
 pub struct Connection {
     /// There until it is dropped.
     pooled: Option<PoolConnection<Postgres>>,
+    away_since: Instant,
     patience: Duration,
+    /// Something was asked and not heard to the end, or is still to be sent.
+    is_busy: bool,
     is_spoiled: bool,
     /// A statement failed, and with it whatever transaction it was in.
     has_failed: bool,
+    at_hand: Arc<Mutex<AtHand>>,
     returns: Arc<Returns>,
 }
 
@@ -142,9 +228,11 @@ impl Connection {
         let (connection, mut judge) = self.parts()?;
         // Boxed, as above.
         let answer = timeout(judge.patience, Box::pin(ask(connection))).await;
-        answer.unwrap_or_else(|_| Err(overdue())).inspect_err(|error| {
+        let answer = answer.unwrap_or_else(|_| Err(overdue())).inspect_err(|error| {
             judge.note(error);
-        })
+        });
+        judge.heard();
+        answer
     }
 
     /// Closes it, rather than giving it back, when it is dropped.
@@ -162,14 +250,17 @@ impl Connection {
         self.has_failed = self.is_spoiled;
     }
 
-    /// The bare connection, for what does not wait.
+    /// The bare connection, for what does not wait and is sent along with what comes next.
     pub(super) fn unbounded(&mut self) -> Option<&mut PgConnection> {
+        self.is_busy = true;
         self.pooled.as_deref_mut()
     }
 
     fn parts(&mut self) -> Result<(&mut PgConnection, Judge<'_>), Error> {
+        self.is_busy = true;
         let judge = Judge {
             patience: self.patience,
+            is_busy: &mut self.is_busy,
             is_spoiled: &mut self.is_spoiled,
             has_failed: &mut self.has_failed,
         };
@@ -186,33 +277,41 @@ impl fmt::Debug for Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let Some(mut pooled) = self.pooled.take() else {
+        let Some(pooled) = self.pooled.take() else {
             return;
         };
-        match Handle::try_current() {
-            Ok(runtime) if !self.is_spoiled => {
-                let back = pooled.return_to_pool();
-                let under_way = Return::begin(&self.returns);
-                runtime.spawn(async move {
-                    // Given up half way it is closed, and its place in the pool is free.
-                    let _ = timeout(MOST_RETURNING, back).await;
-                    drop(under_way);
+        if self.is_spoiled {
+            // Not with a farewell, which would have to be waited for: the server rolls back when it sees the end.
+            return drop(pooled.detach());
+        }
+        if !self.is_busy && !self.has_failed && self.away_since.elapsed() < MOST_AWAY {
+            let mut at_hand = locked(&self.at_hand);
+            if at_hand.waiting == 0 {
+                return at_hand.free.push(Kept {
+                    pooled,
+                    since: Instant::now(),
+                    away_since: self.away_since,
                 });
             }
-            // Not with a farewell, which would have to be waited for: the server rolls back when it sees the end.
-            _ => drop(pooled.detach()),
         }
+        give_back(pooled, &self.returns);
     }
 }
 
 /// What errors mean for the connection they came from.
 struct Judge<'c> {
     patience: Duration,
+    is_busy: &'c mut bool,
     is_spoiled: &'c mut bool,
     has_failed: &'c mut bool,
 }
 
 impl Judge<'_> {
+    /// What was asked was answered to its end.
+    fn heard(&mut self) {
+        *self.is_busy = false;
+    }
+
     fn note(&mut self, error: &Error) {
         *self.has_failed = true;
         let is_read_only = |error: &dyn sqlx::error::DatabaseError| error.code().as_deref() == Some("25006");
@@ -244,7 +343,10 @@ impl<'c> Executor<'c> for &'c mut Connection {
             let (mut steps, mut judge) = going_on?;
             // Each step by itself, so that a reader who takes long between two of them is not blamed on the server.
             match timeout(judge.patience, steps.next()).await {
-                Ok(None) => None,
+                Ok(None) => {
+                    judge.heard();
+                    None
+                }
                 Ok(Some(Ok(step))) => Some((Ok(step), Some((steps, judge)))),
                 Ok(Some(Err(error))) => {
                     judge.note(&error);

@@ -64,7 +64,7 @@ impl Database {
             .connect_lazy_with(options);
         let statement_timeout = Duration::from_millis(config.statement_timeout_ms);
         Ok(Self {
-            connections: Connections::new(pool, statement_timeout),
+            connections: Connections::new(pool, statement_timeout, idle_check),
             statement_timeout,
         })
     }

@@ -167,10 +167,11 @@ async fn run(connection: &mut PgConnection, sql: String) {
         .expect("the statement runs");
 }
 
-/// The name of the migrated template, one per content of `migrations/`.
+/// The name of the migrated template, one per numbering and content of `migrations/`.
 async fn template(server: &PgConnectOptions, connection: &mut PgConnection) -> String {
     let mut content = Sha256::new();
     for migration in MIGRATOR.iter() {
+        content.update(migration.version.to_be_bytes());
         content.update(&migration.checksum);
     }
     let name = format!("countersign_template_{}", &hex::encode(content.finalize())[..16]);
