@@ -39,12 +39,12 @@ struct Written {
 /// The first flaw: too large, no Cedar, a template, an annotation that says nothing, an id given twice, or words that the
 /// schema does not have.
 pub(crate) fn compile(text: &str) -> Result<CompiledPolicies, Flaw> {
-    check_size(text)?;
+    let deepest = check_size(text)?;
     stacker::grow(STACK_BYTES, || {
         let policies = read(text)?;
         check_ids(text, &policies)?;
         validate(text, &policies)?;
-        prepare(text, policies)
+        prepare(text, policies, deepest)
     })
 }
 
@@ -164,7 +164,7 @@ fn first_flaw(text: &str, base: &Value, arguments: &Shape, policies: &[&Written]
 }
 
 /// Puts those together that are asked in the same terms.
-fn prepare(text: &str, policies: Vec<Written>) -> Result<CompiledPolicies, Flaw> {
+fn prepare(text: &str, policies: Vec<Written>, deepest: usize) -> Result<CompiledPolicies, Flaw> {
     let mut groups: BTreeMap<Option<Shape>, Vec<Policy>> = BTreeMap::new();
     let mut notes = Vec::with_capacity(policies.len());
     let mut readers = Vec::with_capacity(policies.len());
@@ -187,5 +187,6 @@ fn prepare(text: &str, policies: Vec<Written>) -> Result<CompiledPolicies, Flaw>
         notes,
         readers,
         numbers,
+        deepest,
     })
 }

@@ -23,6 +23,8 @@ pub(crate) struct CompiledPolicies {
     pub(super) readers: Vec<Reader>,
     /// Where in `notes` each policy's stand.
     pub(super) numbers: HashMap<PolicyId, usize>,
+    /// How deep the tree of any of them can be.
+    pub(super) deepest: usize,
 }
 
 /// Policies that are asked in the same terms.

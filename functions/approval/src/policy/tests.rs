@@ -1,5 +1,7 @@
 //! Texts and what they decide.
 
+mod depth;
+
 use chrono::DateTime;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -364,41 +366,6 @@ fn every_flaw_is_told_with_its_place() {
         assert_eq!((at_line, at_column), (line, column), "{told} in {text}");
         assert!(told.contains(message), "{told} in {text}");
     }
-}
-
-#[test]
-fn the_deepest_text_that_is_let_through_is_read_and_evaluated() {
-    let within = |body: String| format!("permit (principal, action, resource) when {{ {body} }};");
-    for body in [
-        format!("{}true{}", "(".repeat(48), ")".repeat(48)),
-        format!("true{}", " && true".repeat(990)),
-        format!("true }} {} when {{ true", "when { true }".repeat(990)),
-        format!("1{} == 1", " + 0".repeat(990)),
-        format!("{}true{}", "if true then ".repeat(490), " else true".repeat(490)),
-        format!("{}1{} == {0}1{1}", "[".repeat(48), "]".repeat(48)),
-        format!("context.arguments has a{}", ".a".repeat(31)),
-        format!(
-            "context.arguments has a.a{}",
-            " && context.arguments.a has a.a".repeat(240)
-        ),
-    ] {
-        let text = within(body);
-        let policies = compile(&text).unwrap_or_else(|flaw| panic!("{flaw:?} in {text}"));
-        let reasons = Asked::new("pay", json!({}), &[]).of(&policies).reasons.concat();
-        assert!(!reasons.contains("could not be evaluated"), "{reasons} of {text}");
-    }
-    // What does not validate is read as far.
-    for link in ["[\"a\"]", ".isEmpty()"] {
-        place(&within(format!("context{}", link.repeat(990))));
-    }
-    // On a thread with the smallest of stacks.
-    let text = within(format!("true{}", " && true".repeat(990)));
-    let decided = std::thread::Builder::new()
-        .stack_size(512 << 10)
-        .spawn(move || decide(&text, json!({})).effect)
-        .expect("a thread")
-        .join();
-    assert_eq!(decided.expect("no overflow"), Effect::Allow);
 }
 
 #[test]

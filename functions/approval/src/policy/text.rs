@@ -51,15 +51,17 @@ impl Flaw {
     }
 }
 
-/// Refuses what is too large to be read in a bounded time and on a bounded stack, before Cedar sees it.
+/// Refuses what is too large to be read in a bounded time and on a bounded stack, before Cedar sees it. Returns how deep the tree
+/// of any of the policies can be at most.
 ///
 /// # Errors
 /// The first excess.
-pub(super) fn check_size(text: &str) -> Result<(), Flaw> {
+pub(super) fn check_size(text: &str) -> Result<usize, Flaw> {
     if text.len() > MAX_BYTES {
         return Err(Flaw::at(text, MAX_BYTES, "the text must have at most 64 KiB"));
     }
     let (mut policies, mut depth, mut operators, mut dots) = (0, 0_usize, 0, 0);
+    let mut deepest = 0;
     for (offset, token) in Tokens::of(text) {
         if matches!(
             token,
@@ -81,6 +83,7 @@ pub(super) fn check_size(text: &str) -> Result<(), Flaw> {
             _ if token.starts_with(is_word) => dots,
             _ => 0,
         };
+        deepest = deepest.max(operators + depth);
         if dots > MAX_DOTS {
             return Err(Flaw::at(text, offset, "an attribute must lie at most 32 deep"));
         }
@@ -94,7 +97,7 @@ pub(super) fn check_size(text: &str) -> Result<(), Flaw> {
             return Err(Flaw::at(text, offset, "there must be at most 1000 policies"));
         }
     }
-    Ok(())
+    Ok(deepest)
 }
 
 /// Words, signs (`&&` counts once) and whole strings, without what is between them.
@@ -180,7 +183,7 @@ pub(super) fn annotation_offset(policy: &str, name: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn place(flaw: Result<(), Flaw>) -> Option<(usize, usize)> {
+    fn place(flaw: Result<usize, Flaw>) -> Option<(usize, usize)> {
         flaw.err().map(|flaw| (flaw.line, flaw.column))
     }
 
@@ -198,32 +201,33 @@ mod tests {
     #[test]
     fn brackets_and_operators_count_only_where_they_are_some() {
         let deep = |n: usize| format!("x {}{}", "(".repeat(n), ")".repeat(n));
-        assert_eq!(check_size(&deep(50)), Ok(()));
+        assert_eq!(check_size(&deep(50)), Ok(50));
         assert_eq!(place(check_size(&deep(51))), Some((1, 53)));
-        assert_eq!(check_size(&format!("\"\\\"{0}\" // {0}\n", "(".repeat(60))), Ok(()));
-        assert_eq!(check_size(&format!("a{}", " && a".repeat(1_000))), Ok(()));
+        assert_eq!(check_size(&format!("\"\\\"{0}\" // {0}\n", "(".repeat(60))), Ok(0));
+        assert_eq!(check_size(&format!("a{}", " && a".repeat(1_000))), Ok(1_000));
         assert_eq!(
             place(check_size(&format!("a\n{}", "&& a ".repeat(1_001)))),
             Some((2, 5_001))
         );
-        assert_eq!(check_size(&format!("a{};", " && a".repeat(900)).repeat(3)), Ok(()));
+        assert_eq!(check_size(&format!("a{};", " && a".repeat(900)).repeat(3)), Ok(900));
         // Attributes in brackets and conditions make chains too.
         for link in ["[\"a\"]", " when { a }", " unless { a }"] {
-            assert_eq!(check_size(&format!("a{}", link.repeat(1_000))), Ok(()), "{link}");
+            let most = check_size(&format!("a{}", link.repeat(1_000)));
+            assert_eq!(most, Ok(1_001), "{link}");
             assert!(check_size(&format!("a{}", link.repeat(1_001))).is_err(), "{link}");
         }
-        assert_eq!(check_size(&format!("a{} && a.a", ".a".repeat(32))), Ok(()));
+        assert_eq!(check_size(&format!("a{} && a.a", ".a".repeat(32))), Ok(34));
         assert_eq!(place(check_size(&format!("a{}", ".a".repeat(33)))), Some((1, 66)));
     }
 
     #[test]
     fn texts_and_policies_are_bounded() {
-        assert_eq!(check_size(&" ".repeat(64 << 10)), Ok(()));
+        assert_eq!(check_size(&" ".repeat(64 << 10)), Ok(0));
         assert_eq!(
             place(check_size(&"\n".repeat((64 << 10) + 1))),
             Some(((64 << 10) + 1, 1))
         );
-        assert_eq!(check_size(&"x;".repeat(1_000)), Ok(()));
+        assert_eq!(check_size(&"x;".repeat(1_000)), Ok(0));
         assert_eq!(
             place(check_size(&format!("{} y;", "x;".repeat(1_000)))),
             Some((1, 2_002))

@@ -11,8 +11,12 @@ use super::{
 };
 
 /// Evaluation recurses as deep as conditions nest, and Cedar gives up where the stack ends: that a thread has little left must
-/// deny nothing. The deepest texts take 32 to 64 MiB in a build without optimisation; what is not touched costs no memory.
+/// deny nothing. The deepest texts take 32 to 64 MiB in a build without optimisation; what is not touched costs no memory. Most
+/// texts are shallow and find room on the stack that there is, which spares a mapping for every call.
 const STACK_BYTES: usize = 64 << 20;
+const STACK_BYTES_PER_LEVEL: usize = 64 << 10;
+/// For what does not depend on the text.
+const LEVELS_BESIDES: usize = 8;
 
 /// What becomes of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +93,8 @@ struct Heard {
 impl CompiledPolicies {
     /// Decides on a call. The same policies in another order decide the same.
     pub(crate) fn evaluate(&self, call: &Call<'_>) -> Verdict {
-        match stacker::grow(STACK_BYTES, || self.hear(call)) {
+        let needed = (self.deepest + LEVELS_BESIDES) * STACK_BYTES_PER_LEVEL;
+        match stacker::maybe_grow(needed, STACK_BYTES, || self.hear(call)) {
             Ok(heard) => self.judge(&heard),
             Err(reason) => Verdict::denied(Vec::new(), reason),
         }
