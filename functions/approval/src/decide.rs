@@ -138,15 +138,12 @@ pub(crate) async fn decide(
         note: words.note,
         at: now,
     };
-    match ballot {
-        Ballot::Repeats => {
-            // Nothing changes, so a link is not used up either: with it its holder may still turn to a denial.
-            return Ok(ApprovalStatus::from(&approval));
-        }
+    let approvals = match ballot {
+        // Nothing changes, so a link is not used up either: with it its holder may still turn to a denial.
+        Ballot::Repeats => return Ok(ApprovalStatus::from(&approval)),
         Ballot::Counts => store::insert_vote(&mut tx, id, &cast).await?,
         Ballot::Replaces => store::replace_vote(&mut tx, id, &cast).await?,
-    }
-    let approvals = store::count_approvals(&mut tx, id).await?;
+    };
     let next = transitions::after_vote(decision, approvals, approval.required_approvals);
     let after = store::settle(&mut tx, &approval, next, now)
         .await?

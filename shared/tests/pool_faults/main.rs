@@ -3,6 +3,7 @@
 mod lost;
 mod refusals;
 mod retries;
+mod reuse;
 
 use std::time::Duration;
 

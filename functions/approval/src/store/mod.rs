@@ -21,4 +21,4 @@ pub(crate) use policies::{
 };
 pub(crate) use requests::{find, find_by_token, find_redemption, insert, lock, lock_to_redeem, settle};
 pub(crate) use stops::{admit_request, cancel_pending, insert_stop, lift_stop, list_stops, lock_pending, lock_stop};
-pub(crate) use votes::{count_approvals, insert_vote, replace_vote};
+pub(crate) use votes::{insert_vote, replace_vote};
