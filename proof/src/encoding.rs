@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use crate::tree::Hash;
 
+/// The largest integer that survives canonical JSON, 2^53−1.
+pub(crate) const MAX_SAFE_INTEGER: u64 = 9_007_199_254_740_991;
+
 /// Standard Base64 with padding (RFC 4648 §4).
 pub(crate) fn to_base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    encoding::{hash_from_hex, is_base64url, is_written_as},
+    encoding::{MAX_SAFE_INTEGER, hash_from_hex, is_base64url, is_written_as},
     timestamp::Timestamp,
 };
 
@@ -19,9 +19,6 @@ pub const MAX_ENTRY_BYTES: usize = 65_535;
 
 /// The version of the form below.
 pub const VERSION: u8 = 1;
-
-/// The largest integer that survives canonical JSON, 2^53−1.
-const MAX_SAFE_INTEGER: u64 = 9_007_199_254_740_991;
 
 /// An entry's members. They are declared in the order of their names, so that serializing them is canonical.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

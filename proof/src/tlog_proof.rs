@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use crate::{
     checkpoint::{Checkpoint, CheckpointError, signed_by_origin},
     encoding::{decimal, from_base64, hash_from_base64, to_base64},
-    note::{Note, VerifierKey},
+    note::{Note, NoteError, VerifierKey},
     tree::{Hash, MAX_SIZE, ProofError, verify_inclusion},
 };
 
@@ -43,6 +43,20 @@ pub enum TlogProofError {
     /// The leaf is not where the proof says.
     #[error("the entry is not in the log: {0}")]
     Inclusion(#[from] ProofError),
+}
+
+impl TlogProofError {
+    /// The error's stable name.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "PROOF_MALFORMED",
+            Self::Checkpoint(CheckpointError::Note(NoteError::InvalidSignature { .. })) => "SIGNATURE_INVALID",
+            Self::Checkpoint(CheckpointError::Note(NoteError::NoKnownSignature)) => "SIGNATURE_MISSING",
+            Self::Checkpoint(_) => "CHECKPOINT_MALFORMED",
+            Self::Inclusion(_) => "NOT_INCLUDED",
+        }
+    }
 }
 
 impl FromStr for TlogProof {
@@ -141,7 +155,7 @@ mod tests {
     use super::*;
     use crate::{
         checkpoint::SealedCheckpoint,
-        note::{NoteError, SigningKey},
+        note::SigningKey,
         tree::{leaf_hash, node_hash},
     };
 

@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{encoding::is_written_as, timestamp::Timestamp};
+use crate::{
+    encoding::{MAX_SAFE_INTEGER, is_written_as},
+    timestamp::Timestamp,
+};
 
 /// How a leaf with its entry begins, and no other line.
 const LEAF: &[u8] = b"{\"disclosures\":";
@@ -67,9 +70,19 @@ pub(super) enum Line<'a> {
     Trailer(TrailerLine<'a>),
 }
 
+impl Line<'_> {
+    fn number(&self) -> u64 {
+        match self {
+            Self::Leaf(leaf) => leaf.index,
+            Self::Absent(absent) => absent.index,
+            Self::Trailer(trailer) => trailer.leaves,
+        }
+    }
+}
+
 /// The line in a text without its newline; `None` unless it is written exactly as it should be.
 pub(super) fn parse(text: &[u8]) -> Option<Line<'_>> {
-    if text.starts_with(LEAF) {
+    let line = if text.starts_with(LEAF) {
         strictly(text).map(Line::Leaf)
     } else if text.starts_with(ABSENT) {
         strictly(text).map(Line::Absent)
@@ -77,7 +90,9 @@ pub(super) fn parse(text: &[u8]) -> Option<Line<'_>> {
         strictly(text).map(Line::Trailer)
     } else {
         None
-    }
+    };
+    // A larger number would have another spelling in canonical JSON.
+    line.filter(|line| line.number() <= MAX_SAFE_INTEGER)
 }
 
 /// A value whose only spelling is this text.

@@ -30,8 +30,7 @@ pub(super) fn check(leaf: &LeafLine<'_>, tenant_id: Uuid, seen: &mut SeenIds) ->
         return Err(Reason::EventDuplicate { index });
     }
     let malformed = Err(Reason::DisclosureMalformed { index });
-    let mut shown: [Option<Disclosable>; 3] = [None; 3];
-    let mut slots = shown.iter_mut();
+    let mut shown: Vec<Disclosable> = Vec::with_capacity(3);
     let mut last = "";
     for disclosure in &leaf.disclosures {
         // In the order of their texts, so that there is one way to show them and no text stands twice.
@@ -42,21 +41,13 @@ pub(super) fn check(leaf: &LeafLine<'_>, tenant_id: Uuid, seen: &mut SeenIds) ->
         if !entry.commits_to(&digest(disclosure)) {
             return Err(Reason::DisclosureUncommitted { index });
         }
-        let (Some(value), Some(slot)) = (classify(disclosure), slots.next()) else {
-            return malformed;
-        };
-        *slot = Some(value);
-    }
-    let values = shown.iter().flatten();
-    let twice = values
-        .clone()
-        .enumerate()
-        .any(|(place, value)| values.clone().skip(place).skip(1).any(|other| other == value));
-    if twice {
-        return malformed;
+        match classify(disclosure) {
+            Some(value) if !shown.contains(&value) => shown.push(value),
+            _ => return malformed,
+        }
     }
     Ok(Checked {
         hash: leaf_hash(leaf.entry.as_bytes()),
-        erased: entry.digests.len().saturating_sub(leaf.disclosures.len()),
+        erased: entry.digests.len().saturating_sub(shown.len()),
     })
 }
