@@ -157,8 +157,21 @@ fn an_entry_may_have_65535_bytes_and_not_one_more() {
     let salts = Salts::draw(&Random::from_seed(1));
     assert_eq!(
         PreparedEvent::new(&longer, "", EVENT_ID, TENANT_ID, &salts),
-        Err(EntryTooLarge)
+        Err(EntryError::TooLong)
     );
+}
+
+#[test]
+fn what_would_not_survive_canonical_json_is_no_entry() {
+    let salts = Salts::draw(&Random::from_seed(1));
+    for latency_ms in [1_i64 << 53, -(1 << 53), i64::MIN] {
+        let slow = NewAuditEvent {
+            latency_ms: Some(latency_ms),
+            ..event()
+        };
+        let prepared = PreparedEvent::new(&slow, "", EVENT_ID, TENANT_ID, &salts);
+        assert_eq!(prepared, Err(EntryError::Invalid("latency_ms")), "{latency_ms}");
+    }
 }
 
 #[test]
