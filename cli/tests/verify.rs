@@ -50,9 +50,9 @@ fn a_bundle_has_an_exit_code_for_each_thing_it_may_be() {
     assert!(ran.stdout.starts_with("SIGNED_PINNED: whole"), "{}", ran.stdout);
     for fact in [
         "log.example/tenants/1 of tenant 019a9f00-0000-7000-8000-000000000002",
-        "3 to 9: 5 events, 1 without their entry; 1 erased values",
+        "6 of 9, from index 3 on: 5 with their entry, 1 without; 1 values erased",
         "from 2026-11-20T08:04:00.000Z to 2026-11-20T08:09:00.000Z",
-        "the previous export, which ended at leaf 6",
+        "the export that ended with 6 leaves and root ",
         &pin(1)[0],
     ] {
         assert!(ran.stdout.contains(fact), "{fact}: {}", ran.stdout);

@@ -111,7 +111,10 @@ fn a_good_bundle_says_what_it_proves() {
         })
     );
     assert!(report.covers_request && report.ids_all_compared);
-    assert_eq!((report.first_index, report.size, report.previous_size), (0, 5, None));
+    assert_eq!(
+        (report.first_index, report.size, report.previous.as_ref()),
+        (0, 5, None)
+    );
     assert_eq!(report.signed_by, [key(1).verifier().to_string()]);
 
     let outcome = verify(&continued.bundle(&part), pinned(&[2, 1]));
@@ -119,7 +122,9 @@ fn a_good_bundle_says_what_it_proves() {
     assert_eq!((report.events, report.erased_values, report.absent_entries), (5, 1, 1));
     let from = Some(minute(4));
     assert_eq!(report.complete, Some(Span { from, to: minute(9) }));
-    assert_eq!((report.first_index, report.size, report.previous_size), (3, 9, Some(6)));
+    let previous = report.previous.as_ref().expect("the previous export");
+    assert_eq!((report.first_index, report.size, previous.size), (3, 9, 6));
+    assert_eq!(previous.root, hex::encode(continued.range(6).root()));
 }
 
 #[test]

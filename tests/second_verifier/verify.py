@@ -147,7 +147,7 @@ class Bundle:
 
         self.header, self.end_point = header, end
         self.first = self.tree.size
-        self.previous_size = previous[1] if previous else None
+        self.previous = {"size": previous[1], "root": previous[2].hex()} if previous else None
         self.complete(header, start, end)
         self.events = self.absent_entries = self.erased = 0
         self.seen, self.all_compared = {}, True
@@ -249,7 +249,7 @@ class Bundle:
             "size": size, "root": root.hex(), "events": self.events, "absent_entries": self.absent_entries,
             "erased_values": self.erased,
             "requested": {"from": self.header["from"], "to": self.header["to"]}, "complete": self.span,
-            "covers_request": self.covers, "previous_size": self.previous_size,
+            "covers_request": self.covers, "previous": self.previous,
             "ids_all_compared": self.all_compared, "sha256": line["sha256"],
         }
 

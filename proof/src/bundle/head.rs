@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::{
     FORMAT, MAX_KEYS,
     form::{HeaderLine, strictly},
-    outcome::{Reason, Requested, Span, Which},
+    outcome::{Reason, Requested, Span, TreeHead, Which},
 };
 use crate::{
     checkpoint::{SealedCheckpoint, signed_by_origin},
@@ -35,7 +35,7 @@ pub(super) struct Head {
     pub(super) covers_request: bool,
     pub(super) tree: CompactRange,
     pub(super) end: SealedCheckpoint,
-    pub(super) previous_size: Option<u64>,
+    pub(super) previous: Option<TreeHead>,
     pub(super) signed_by: Vec<String>,
 }
 
@@ -114,7 +114,10 @@ pub(super) fn check(line: &[u8], pinned: &[VerifierKey]) -> Result<Head, Reason>
         covers_request,
         tree,
         end,
-        previous_size: previous.map(|previous| previous.size),
+        previous: previous.map(|previous| TreeHead {
+            size: previous.size,
+            root: hex::encode(previous.root),
+        }),
         signed_by,
     })
 }

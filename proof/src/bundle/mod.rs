@@ -12,7 +12,7 @@ mod outcome;
 mod verifier;
 mod writer;
 
-pub use outcome::{Outcome, Reason, Report, Requested, Span, Which};
+pub use outcome::{Outcome, Reason, Report, Requested, Span, TreeHead, Which};
 pub use verifier::Verifier;
 pub use writer::{Header, Previous, WriteError, Writer};
 

@@ -69,8 +69,9 @@ pub struct Report {
     pub complete: Option<Span>,
     /// Whether that is all that was asked for.
     pub covers_request: bool,
-    /// The size of the log in the previous export, which was shown to be a prefix of this one.
-    pub previous_size: Option<u64>,
+    /// The tree of the previous export, which was shown to be a prefix of this one. Whoever has that export compares the two:
+    /// its report has the same size and root.
+    pub previous: Option<TreeHead>,
     /// Whether every event id was compared with every other one. A bundle of more than 1,048,576 events has each
     /// compared with that many before it.
     pub ids_all_compared: bool,
@@ -94,6 +95,15 @@ pub struct Span {
     pub from: Option<Timestamp>,
     /// Up to, not including.
     pub to: Timestamp,
+}
+
+/// What a log had come to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TreeHead {
+    /// The number of leaves.
+    pub size: u64,
+    /// The root over them, in hex.
+    pub root: String,
 }
 
 /// One of the checkpoints in a header.

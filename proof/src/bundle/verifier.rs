@@ -216,7 +216,7 @@ impl Leaves {
             requested: self.head.requested,
             complete: self.head.complete,
             covers_request: self.head.covers_request,
-            previous_size: self.head.previous_size,
+            previous: self.head.previous.clone(),
             ids_all_compared: self.seen.remembers_all(),
             sha256: hex::encode(checksum),
         })

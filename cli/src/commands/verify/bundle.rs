@@ -71,14 +71,23 @@ fn whole(output: Output, status: Status, report: &Report) -> Result<Exit, Failur
         (
             "leaves",
             format!(
-                "{} to {}: {} events, {} without their entry; {} erased values",
-                report.first_index, report.size, report.events, report.absent_entries, report.erased_values
+                "{} of {}, from index {} on: {} with their entry, {} without; {} values erased",
+                report.size.saturating_sub(report.first_index),
+                report.size,
+                report.first_index,
+                report.events,
+                report.absent_entries,
+                report.erased_values
             ),
         ),
         ("complete", completeness(report)),
     ];
-    if let Some(size) = report.previous_size {
-        facts.push(("continues", format!("the previous export, which ended at leaf {size}")));
+    if let Some(previous) = &report.previous {
+        let (size, root) = (previous.size, &previous.root);
+        facts.push((
+            "continues",
+            format!("the export that ended with {size} leaves and root {root}"),
+        ));
     }
     facts.extend(report.signed_by.iter().map(|key| ("signed by", key.clone())));
     facts.push(("root", report.root.clone()));
