@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use countersign_proof::tree::{
-    CompactRange, Hash, Node, NodeId, Plan, RangeError, empty_root, leaf_hash, node_hash, verify_consistency,
+    CompactRange, Hash, Node, NodeId, Plan, RangeError, empty_root, frontier, leaf_hash, node_hash, verify_consistency,
     verify_inclusion,
 };
 use ct_merkle::{ConsistencyProof, InclusionProof, RootHash, mem_backed_tree::MemoryBackedTree};
@@ -69,6 +69,9 @@ fn every_proof_over_small_trees_holds_and_no_other() {
     let log = Log::of(&entries);
     for (size, root) in (0_u64..).zip(&roots) {
         assert_eq!(*root, mth(&log.leaves[..usize::try_from(size).unwrap()]));
+        // The tree as it was, from the subtrees of the tree as it is.
+        let hashes: Vec<Hash> = frontier(size).into_iter().map(|id| log.nodes[&id]).collect();
+        assert_eq!(CompactRange::from_hashes(size, &hashes).unwrap().root(), *root);
         for index in 0..size {
             let path = log.build(&Plan::inclusion(index, size).unwrap());
             let leaf = log.leaves[usize::try_from(index).unwrap()];

@@ -77,6 +77,13 @@ impl NodeId {
     }
 }
 
+/// The perfect subtrees that a tree of this many leaves consists of, the widest first: those whose hashes
+/// [`CompactRange::from_hashes`] takes, for the tree as it was at any earlier size. One of level 0 is a leaf.
+#[must_use]
+pub fn frontier(size: u64) -> Vec<NodeId> {
+    cover(0, size)
+}
+
 /// The fewest perfect subtrees that cover the leaves from `begin` up to, not including, `end`, from left to right.
 fn cover(begin: u64, end: u64) -> Vec<NodeId> {
     let mut nodes = Vec::new();
