@@ -421,6 +421,15 @@ pub(crate) fn forgeries() -> Vec<Tampered> {
         &[1],
         "LINE_MALFORMED",
     );
+    add(
+        "an index that canonical JSON writes otherwise",
+        replaced(
+            5,
+            format!("{{\"index\":9007199254740992,\"leaf_hash\":\"{}\"}}\n", "0".repeat(64)),
+        ),
+        &[1],
+        "LINE_MALFORMED",
+    );
     add("an empty line", replaced(5, "\n".to_owned()), &[1], "LINE_MALFORMED");
     let mut renumbered = lines(&good);
     renumbered.remove(3);
@@ -453,6 +462,14 @@ pub(crate) fn forgeries() -> Vec<Tampered> {
     add("a wrong count", counted.concat(), &[1], "COUNT_MISMATCH");
 
     // Asked for something else.
+    let mut asked = header();
+    asked.from = asked.to;
+    add(
+        "from as late as to",
+        log.bundle_with(asked, &range),
+        &[1],
+        "HEADER_MALFORMED",
+    );
     let mut asked = header();
     asked.from = Some(minute(20));
     add(
