@@ -18,8 +18,8 @@ Exit codes:
   7  not found
   8  conflict: the state of things forbids it, such as a request that is decided or already used
   9  not verified: what `verify` was given is altered, incomplete or not signed by a key you gave
- 10  whole, but signed by no key other than those it brought along (`verify` without --key)
- 11  whole in itself, with no key at all to say whose it is (`verify` without --key)";
+ 10  whole, but signed by no key other than those it brought along (`verify` without a key)
+ 11  whole in itself, with no key at all to say whose it is (`verify` without a key)";
 
 /// The end of a help page.
 pub(crate) fn with_exit_codes(examples: &str) -> String {

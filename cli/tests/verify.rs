@@ -59,6 +59,8 @@ fn a_bundle_has_an_exit_code_for_each_thing_it_may_be() {
     }
     assert!(!ran.stdout.contains("NOT all"), "{}", ran.stdout);
     verify(&["bundle", text(&whole)], &[pin(2), pin(1)].concat()).expect(0);
+    let keys = file("log.keys", format!("{}\n{}\n", pin(2)[0], pin(1)[0]));
+    verify(&["bundle", text(&whole), "--key-file", text(&keys)], &[]).expect(0);
 
     let ran = verify(&["bundle", text(&whole)], &[]).expect(10);
     assert!(ran.stdout.starts_with("SIGNED_TOFU: "), "{}", ran.stdout);
@@ -147,6 +149,11 @@ fn mistakes_and_missing_files_are_no_verdict() {
     let whole = file("mistakes", log.bundle(&range));
     verify(&["bundle", text(&whole)], &["log.example+00000000+AAAA".to_owned()]).expect(2);
     verify(&["bundle"], &pin(1)).expect(2);
+    for (keys, code) in [("", 2), ("\n", 2), ("not a key\n", 2)] {
+        let keys = file("bad.keys", keys);
+        verify(&["bundle", text(&whole), "--key-file", text(&keys)], &pin(1)).expect(code);
+    }
+    verify(&["bundle", text(&whole), "--key-file", "/nowhere/at/all"], &pin(1)).expect(1);
     verify(&["bundle", "/nowhere/at/all"], &pin(1)).expect(1);
     verify(&["proof", text(&whole), "--entry", "/nowhere/at/all"], &pin(1)).expect(1);
 }

@@ -26,7 +26,7 @@ const PIECE_BYTES: usize = 256 * 1024;
 #[derive(Args)]
 #[command(after_help = with_exit_codes("\
 Examples:
-  countersign verify bundle audit.bundle --key \"$(cat log.key)\"
+  countersign verify bundle audit.bundle --key-file log.keys
   countersign verify bundle - --json < audit.bundle | jq -r .status"))]
 pub(super) struct Bundle {
     /// The bundle; `-` reads standard input
@@ -36,7 +36,7 @@ pub(super) struct Bundle {
 }
 
 pub(super) fn run(command: &Bundle, output: Output) -> Result<Exit, Failure> {
-    let keys = command.keys.keys.clone();
+    let keys = command.keys.read()?;
     let unreadable = |error: io::Error| Failure::failed(format!("{}: {error}", command.file.display()));
     let outcome = if command.file == Path::new("-") {
         verify(io::stdin().lock(), keys)

@@ -3,6 +3,8 @@
 mod bundle;
 mod proof;
 
+use std::{fs, path::PathBuf};
+
 use clap::{Args, Subcommand};
 use countersign_proof::note::VerifierKey;
 use serde_json::{Value, json};
@@ -15,8 +17,8 @@ use crate::{
 
 /// Verify what Countersign exported: offline, with nothing but the file and a public key
 ///
-/// Give the key with `--key`, from a source other than the file itself. Without one, a bundle is held against the keys it
-/// brings along, which proves that it is whole but not whose it is.
+/// Give the log's keys with `--key-file` or `--key`, from a source other than the file itself. Without one, a bundle is held
+/// against the keys it brings along, which proves that it is whole but not whose it is.
 #[derive(Args)]
 #[command(after_help = with_exit_codes(""))]
 pub(crate) struct Verify {
@@ -33,9 +35,33 @@ enum VerifyCommand {
 /// The keys to believe.
 #[derive(Args)]
 struct Keys {
-    /// A key to believe, as `GET /api/v1/audit/key` prints it: <name>+<key id>+<base64>; may be repeated
+    /// A key to believe: <name>+<key id>+<base64>; may be repeated
     #[arg(long = "key", value_name = "KEY")]
     keys: Vec<VerifierKey>,
+    /// A file of such keys, one a line, as `GET /api/v1/audit/key` answers them; may be repeated
+    #[arg(long = "key-file", value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+impl Keys {
+    /// All keys that were given. A file without a key is a mistake: with none, anybody's would do.
+    fn read(&self) -> Result<Vec<VerifierKey>, Failure> {
+        let mut keys = self.keys.clone();
+        for path in &self.files {
+            let name = path.display();
+            let text = fs::read_to_string(path).map_err(|error| Failure::failed(format!("{name}: {error}")))?;
+            if text.trim().is_empty() {
+                return Err(Failure::usage(format!("{name}: there is no key in it")));
+            }
+            for line in text.lines().filter(|line| !line.is_empty()) {
+                let key = line
+                    .parse()
+                    .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+                keys.push(key);
+            }
+        }
+        Ok(keys)
+    }
 }
 
 /// Verifies a file.

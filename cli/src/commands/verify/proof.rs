@@ -20,7 +20,7 @@ use crate::{
 #[derive(Args)]
 #[command(after_help = with_exit_codes("\
 Examples:
-  countersign verify proof event.tlog-proof --entry event.json --key \"$(cat log.key)\""))]
+  countersign verify proof event.tlog-proof --entry event.json --key-file log.keys"))]
 pub(super) struct Proof {
     /// The proof, as `GET /api/v1/audit/events/{id}/proof` answers it
     file: PathBuf,
@@ -35,7 +35,7 @@ pub(super) fn run(command: &Proof, output: Output) -> Result<Exit, Failure> {
     let read = |path: &PathBuf| fs::read(path).map_err(|error| Failure::failed(format!("{}: {error}", path.display())));
     let (proof, entry) = (read(&command.file)?, read(&command.entry)?);
     let leaf = leaf_hash(&entry);
-    let keys = &command.keys.keys;
+    let keys = command.keys.read()?;
 
     let parsed = str::from_utf8(&proof)
         .map_err(|_| TlogProofError::Malformed("it is not UTF-8"))
@@ -44,7 +44,7 @@ pub(super) fn run(command: &Proof, output: Output) -> Result<Exit, Failure> {
         let checkpoint = if keys.is_empty() {
             proof.verify_unsigned(&leaf)?
         } else {
-            proof.verify(&leaf, keys)?
+            proof.verify(&leaf, &keys)?
         };
         Ok((proof.index, checkpoint))
     });
