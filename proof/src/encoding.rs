@@ -1,9 +1,9 @@
 //! Texts of hashes, and the comparison that makes every format here have one spelling.
 
-use std::io;
+use std::{borrow::Cow, io};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::tree::Hash;
 
@@ -60,6 +60,22 @@ pub(crate) fn decimal(text: &str) -> Option<u64> {
 pub(crate) fn is_written_as(value: &impl Serialize, text: &[u8]) -> bool {
     let mut expected = Expected { rest: text };
     serde_json::to_writer(&mut expected, value).is_ok() && expected.rest.is_empty()
+}
+
+/// A text that stays where it was read from, if it has no escapes. Left to itself, serde copies those in lists and options.
+#[derive(Deserialize)]
+struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A list of texts, without copies.
+pub(crate) fn borrowed_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Cow<'de, str>>, D::Error> {
+    let texts = Vec::<Borrowed<'de>>::deserialize(deserializer)?;
+    Ok(texts.into_iter().map(|text| text.0).collect())
+}
+
+/// A text that may be absent, without a copy.
+pub(crate) fn borrowed_option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
+    let text = Option::<Borrowed<'de>>::deserialize(deserializer)?;
+    Ok(text.map(|text| text.0))
 }
 
 struct Expected<'a> {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    encoding::{MAX_SAFE_INTEGER, hash_from_hex, is_base64url, is_written_as},
+    encoding::{MAX_SAFE_INTEGER, borrowed_list, borrowed_option, hash_from_hex, is_base64url, is_written_as},
     timestamp::Timestamp,
 };
 
@@ -25,19 +25,39 @@ pub const VERSION: u8 = 1;
 #[serde(deny_unknown_fields)]
 pub struct Entry<'a> {
     /// The digests of the disclosures, in ascending order, so that their order does not tell which of them is which.
-    #[serde(rename = "_sd", borrow)]
+    #[serde(rename = "_sd", borrow, deserialize_with = "borrowed_list")]
     pub digests: Vec<Cow<'a, str>>,
     /// What happened.
-    #[serde(skip_serializing_if = "Option::is_none", borrow)]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        default,
+        deserialize_with = "borrowed_option"
+    )]
     pub action: Option<Cow<'a, str>>,
     /// What ties events together.
-    #[serde(skip_serializing_if = "Option::is_none", borrow)]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        default,
+        deserialize_with = "borrowed_option"
+    )]
     pub correlation_id: Option<Cow<'a, str>>,
     /// What was decided about the call.
-    #[serde(skip_serializing_if = "Option::is_none", borrow)]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        default,
+        deserialize_with = "borrowed_option"
+    )]
     pub decision: Option<Cow<'a, str>>,
     /// Where the call was made.
-    #[serde(skip_serializing_if = "Option::is_none", borrow)]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        default,
+        deserialize_with = "borrowed_option"
+    )]
     pub environment: Option<Cow<'a, str>>,
     /// The event's id.
     pub event_id: Uuid,
@@ -48,7 +68,12 @@ pub struct Entry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<Timestamp>,
     /// What came of the call.
-    #[serde(skip_serializing_if = "Option::is_none", borrow)]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        default,
+        deserialize_with = "borrowed_option"
+    )]
     pub outcome: Option<Cow<'a, str>>,
     /// The salted hash of the raw arguments, in lower-case hex.
     #[serde(borrow)]
@@ -57,13 +82,13 @@ pub struct Entry<'a> {
     #[serde(borrow)]
     pub recorded_by: Cow<'a, str>,
     /// The rules that changed the arguments.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "borrowed_list")]
     pub redaction_flags: Vec<Cow<'a, str>>,
     /// The recorder's own id of the event.
     #[serde(borrow)]
     pub request_id: Cow<'a, str>,
     /// The recorder's labels.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "borrowed_list")]
     pub risk_labels: Vec<Cow<'a, str>>,
     /// Whose log the event is in.
     pub tenant_id: Uuid,

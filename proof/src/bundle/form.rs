@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    encoding::{MAX_SAFE_INTEGER, is_written_as},
+    encoding::{MAX_SAFE_INTEGER, borrowed_list, is_written_as},
     timestamp::Timestamp,
 };
 
@@ -38,7 +38,7 @@ pub(super) struct HeaderLine {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LeafLine<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "borrowed_list")]
     pub(super) disclosures: Vec<Cow<'a, str>>,
     #[serde(borrow)]
     pub(super) entry: Cow<'a, str>,

@@ -90,16 +90,21 @@ impl Verifier {
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), Reason> {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let mut rest = bytes;
+        while !rest.is_empty() {
             if matches!(self.state, State::Ended(..)) {
                 return Err(Reason::TrailingData);
             }
+            let end = memchr::memchr(b'\n', rest);
+            let length = end.map_or(rest.len(), |newline| newline.saturating_add(1));
+            let (piece, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+            rest = after;
             if self.partial.len().saturating_add(piece.len()) > MAX_LINE_BYTES {
                 return Err(Reason::LineTooLong {
                     line: self.lines.saturating_add(1),
                 });
             }
-            if !piece.ends_with(b"\n") {
+            if end.is_none() {
                 self.partial.extend(piece);
             } else if self.partial.is_empty() {
                 self.line(piece)?;
