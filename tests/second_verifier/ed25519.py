@@ -58,6 +58,7 @@ def is_small(point):
     return is_equal(multiply(8, point), NEUTRAL)
 
 
+@functools.lru_cache(maxsize=4096)
 def is_key(public):
     point = decompress(public)
     return point is not None and not is_small(point)

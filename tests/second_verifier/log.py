@@ -117,7 +117,7 @@ def read_key(text):
 
 def read_note(text):
     """The text and the signatures (name, id, bytes) of a note."""
-    if len(text.encode()) > 1_000_000 or any(character < " " and character != "\n" for character in text):
+    if len(text.encode()) > 1_000_000 or re.search(r"[\x00-\x09\x0b-\x1f]", text):
         raise Malformed
     before, separator, lines = text.rpartition("\n\n")
     if not separator or not lines.endswith("\n"):

@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import re
+from json.encoder import encode_basestring
 
 
 class Malformed(Exception):
@@ -101,7 +102,7 @@ def canonical(value):
     if isinstance(value, (int, float)):
         return number(value)
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return encode_basestring(value)
     if isinstance(value, list):
         return "[" + ",".join(canonical(item) for item in value) + "]"
     names = sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
