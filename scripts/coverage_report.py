@@ -14,7 +14,7 @@ from stack.places import ROOT
 from stack.say import Problem, run
 
 #: What the product is made of; the rest of the workspace is tests.
-PRODUCT = ("functions/", "shared/src/", "cli/src/")
+PRODUCT = ("functions/", "shared/src/", "proof/src/", "cli/src/")
 
 
 def main() -> int:

@@ -5,7 +5,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     client::{Client, Credential},
     commands::{
-        decide, demo, doctor, inbox, key, migrate, policy, redeem, request, seed, show, stop, tool_call, wait, withdraw,
+        decide, demo, doctor, inbox, key, migrate, policy, redeem, request, seed, show, stop, tool_call, verify, wait,
+        withdraw,
     },
     exit::{Failure, with_exit_codes},
 };
@@ -68,6 +69,7 @@ pub(crate) enum Command {
     Inbox(inbox::Inbox),
     Stop(stop::Stop),
     Policy(policy::Policy),
+    Verify(verify::Verify),
     Demo(demo::Demo),
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 /// The table that every help page ends with.
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done; for `wait`, the request was approved
+  0  done; for `wait`, the request was approved; for `verify`, signed by a key you gave
   1  failed: the server or the database is unavailable, or answered something unexpected; for
      `doctor`, a check failed
   2  wrong usage: of the command line, or a value that the server refuses
@@ -16,7 +16,10 @@ Exit codes:
   5  still pending when the waiting time was over
   6  not allowed: the API key is unknown, or may not do this
   7  not found
-  8  conflict: the state of things forbids it, such as a request that is decided or already used";
+  8  conflict: the state of things forbids it, such as a request that is decided or already used
+  9  not verified: what `verify` was given is altered, incomplete or not signed by a key you gave
+ 10  whole, but signed by no key other than those it brought along (`verify` without a key)
+ 11  whole in itself, with no key at all to say whose it is (`verify` without a key)";
 
 /// The end of a help page.
 pub(crate) fn with_exit_codes(examples: &str) -> String {
@@ -35,6 +38,9 @@ pub(crate) enum Exit {
     NotAllowed = 6,
     NotFound = 7,
     Conflict = 8,
+    NotVerified = 9,
+    SignedTofu = 10,
+    Unsigned = 11,
 }
 
 impl From<Exit> for ExitCode {

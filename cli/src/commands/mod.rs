@@ -13,6 +13,7 @@ pub(crate) mod seed;
 pub(crate) mod show;
 pub(crate) mod stop;
 pub(crate) mod tool_call;
+pub(crate) mod verify;
 pub(crate) mod wait;
 pub(crate) mod withdraw;
 
@@ -45,6 +46,7 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<Exit, Failure>
         Command::Approve(command) => decide::approve(&command, &globals.connect()?, output),
         Command::Deny(command) => decide::deny(&command, &globals.connect()?, output),
         Command::Inbox(command) => inbox::run(&command, &globals.connect()?, output),
+        Command::Verify(command) => verify::run(&command, output),
         Command::Demo(command) => demo::run(&command, globals.url(), output),
     }
 }

@@ -114,6 +114,7 @@ fn refused(error: AppendError) -> ApiError {
             "An event is too large for the log; nothing was stored",
         )
         .with_details(json!({ "request_id": request_id, "max_entry_bytes": MAX_ENTRY_BYTES })),
+        AppendError::Unrecordable { .. } => ApiError::internal(error.to_string()),
         AppendError::Database(error) => error.into(),
     }
 }

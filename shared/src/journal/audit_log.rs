@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{
     canonical::salted_hash,
-    entry::EntryTooLarge,
+    entry::EntryError,
     prepared::{PreparedEvent, Salts},
     spill::{self, Reason},
     store::{self, Recorded},
@@ -63,6 +63,14 @@ pub enum AppendError {
     TooLarge {
         /// The request id.
         request_id: String,
+    },
+    /// The event holds what no entry can, such as a latency beyond ±(2^53−1). The HTTP boundary refuses it first.
+    #[error("the event with request id {request_id:?} cannot be an entry: {source}")]
+    Unrecordable {
+        /// The request id.
+        request_id: String,
+        /// What it holds.
+        source: EntryError,
     },
     /// Postgres refused or is gone.
     #[error(transparent)]
@@ -224,11 +232,8 @@ impl Batch {
                 }
                 Entry::Vacant(unseen) => {
                     let salts = Salts::draw(&ctx.random);
-                    let prepared = PreparedEvent::new(event, &content, ctx.ids.next(), tenant_id, &salts).map_err(
-                        |EntryTooLarge| AppendError::TooLarge {
-                            request_id: event.request_id.clone(),
-                        },
-                    )?;
+                    let prepared = PreparedEvent::new(event, &content, ctx.ids.next(), tenant_id, &salts)
+                        .map_err(|error| refused(event, error))?;
                     batch.prepared.push(prepared);
                     batch.contents.push(content);
                     *unseen.insert(batch.prepared.len() - 1)
@@ -275,6 +280,14 @@ impl Batch {
                 first_receipt(event, recorded)
             })
             .collect()
+    }
+}
+
+fn refused(event: &NewAuditEvent, error: EntryError) -> AppendError {
+    let request_id = event.request_id.clone();
+    match error {
+        EntryError::TooLong => AppendError::TooLarge { request_id },
+        source => AppendError::Unrecordable { request_id, source },
     }
 }
 

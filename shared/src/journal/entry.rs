@@ -1,12 +1,17 @@
 //! The exact bytes of an audit event that are hashed, and their hashes. Pure.
 //!
-//! An entry is canonical JSON (RFC 8785). What may have to be erased one day stands in it only as salted digests
-//! ([`super::disclosure`]); everything else stands in the clear and stays forever. A change of this form is a new `v`,
-//! since old entries must keep verifying.
+//! The form of an entry is that of `countersign_proof`, which verifies it; here stands what an event brings into it.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+pub use countersign_proof::entry::{EntryError, MAX_ENTRY_BYTES};
+use countersign_proof::{
+    disclosure::digest,
+    entry::{Entry, VERSION},
+    timestamp::Timestamp,
+    tree,
+};
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{
@@ -15,17 +20,6 @@ use super::{
     event::NewAuditEvent,
 };
 use crate::http::timestamp;
-
-/// An entry is at most this long, in bytes: C2SP tlog-tiles gives an entry of a bundle a length of 16 bits.
-pub const MAX_ENTRY_BYTES: usize = 65_535;
-
-/// The domain separator of a leaf, which no inner node shares (RFC 6962 §2.1).
-const LEAF_PREFIX: [u8; 1] = [0x00];
-
-/// The entry would be longer than [`MAX_ENTRY_BYTES`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the audit entry would be longer than {MAX_ENTRY_BYTES} bytes")]
-pub struct EntryTooLarge;
 
 /// What the server adds to a submitted event to make it an entry.
 #[derive(Debug, Clone, Copy)]
@@ -45,79 +39,41 @@ pub struct Stamp<'a> {
 /// The entry of an event: its hashed bytes, which are UTF-8.
 ///
 /// # Errors
-/// [`EntryTooLarge`]. Arguments do not count, since only a digest of them is in it.
-pub fn entry(event: &NewAuditEvent, stamp: Stamp<'_>) -> Result<String, EntryTooLarge> {
-    #[derive(Serialize)]
-    struct Entry<'a> {
-        v: u8,
-        event_id: Uuid,
-        tenant_id: Uuid,
-        request_id: &'a str,
-        recorded_by: &'a str,
-        tool: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        action: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        correlation_id: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        environment: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        trust_level: Option<i16>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        decision: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        outcome: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        latency_ms: Option<i64>,
-        risk_labels: &'a [String],
-        redaction_flags: &'a [String],
-        #[serde(skip_serializing_if = "Option::is_none")]
-        occurred_at: Option<String>,
-        raw_args_hash: &'a str,
-        _sd: Vec<String>,
-    }
+/// See [`EntryError`]. Arguments do not count to its length, since only a digest of them is in it.
+pub fn entry(event: &NewAuditEvent, stamp: Stamp<'_>) -> Result<String, EntryError> {
     // Sorted, so that their order does not tell which of them is which.
-    let mut digests: Vec<String> = stamp
-        .disclosures
-        .iter()
-        .map(|text| super::disclosure::digest(text))
-        .collect();
+    let mut digests: Vec<Cow<'_, str>> = stamp.disclosures.iter().map(|text| digest(text).into()).collect();
     digests.sort_unstable();
-    let entry = canonical_json(&Entry {
-        v: 1,
+    let occurred_at = event.occurred_at.map(|at| timestamp::format(at).parse::<Timestamp>());
+    Entry {
+        digests,
+        action: event.action.as_deref().map(Cow::from),
+        correlation_id: event.correlation_id.as_deref().map(Cow::from),
+        decision: event.decision.as_deref().map(Cow::from),
+        environment: event.environment.as_deref().map(Cow::from),
         event_id: stamp.event_id,
-        tenant_id: stamp.tenant_id,
-        request_id: &event.request_id,
-        recorded_by: &event.recorded_by,
-        tool: &event.tool,
-        action: event.action.as_deref(),
-        correlation_id: event.correlation_id.as_deref(),
-        environment: event.environment.as_deref(),
-        trust_level: event.trust_level,
-        decision: event.decision.as_deref(),
-        outcome: event.outcome.as_deref(),
         latency_ms: event.latency_ms,
-        risk_labels: &event.risk_labels,
-        redaction_flags: stamp.redaction_flags,
-        occurred_at: event.occurred_at.map(timestamp::format),
-        raw_args_hash: stamp.raw_args_hash,
-        _sd: digests,
-    });
-    if entry.len() > MAX_ENTRY_BYTES {
-        Err(EntryTooLarge)
-    } else {
-        Ok(entry)
+        occurred_at: occurred_at
+            .transpose()
+            .map_err(|_| EntryError::Invalid("occurred_at"))?,
+        outcome: event.outcome.as_deref().map(Cow::from),
+        raw_args_hash: stamp.raw_args_hash.into(),
+        recorded_by: event.recorded_by.as_str().into(),
+        redaction_flags: stamp.redaction_flags.iter().map(Cow::from).collect(),
+        request_id: event.request_id.as_str().into(),
+        risk_labels: event.risk_labels.iter().map(Cow::from).collect(),
+        tenant_id: stamp.tenant_id,
+        tool: event.tool.as_str().into(),
+        trust_level: event.trust_level,
+        v: VERSION,
     }
+    .to_text()
 }
 
 /// The leaf hash of an entry: `SHA-256(0x00 ‖ entry)` (RFC 6962 §2.1).
 #[must_use]
 pub fn leaf_hash(entry: &str) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(LEAF_PREFIX)
-        .chain_update(entry)
-        .finalize()
-        .into()
+    tree::leaf_hash(entry.as_bytes())
 }
 
 /// `SHA-256(salt ‖ JCS(arguments))` in lower-case hex: proves the arguments to whoever has both them and the salt.

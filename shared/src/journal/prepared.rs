@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     canonical::{canonical_json, salted_hash},
     disclosure::{self, Salt, disclosure},
-    entry::{EntryTooLarge, Stamp, entry, leaf_hash, raw_args_hash},
+    entry::{EntryError, Stamp, entry, leaf_hash, raw_args_hash},
     event::NewAuditEvent,
     redaction::sanitize,
 };
@@ -82,7 +82,7 @@ impl PreparedEvent {
         event_id: Uuid,
         tenant_id: Uuid,
         salts: &Salts,
-    ) -> Result<Self, EntryTooLarge> {
+    ) -> Result<Self, EntryError> {
         let sanitized = sanitize(&event.arguments);
         let raw_args_hash = raw_args_hash(&salts.arguments, &event.arguments);
         let sanitized_args = canonical_json(&sanitized.arguments);

@@ -6,18 +6,24 @@
 mod bodies;
 mod credentials;
 mod events;
+mod proofs;
 
 /// What a target does with an input.
 pub type Target = fn(&[u8]);
 
 /// The targets: the name of the corpus in `fuzz/corpus/` and of the binary in `fuzz/fuzz_targets/`, and the function.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("api_key", credentials::api_key),
     ("approval_token", credentials::approval_token),
+    ("bundle", proofs::bundle),
+    ("checkpoint", proofs::checkpoint),
     ("cursor", credentials::cursor),
+    ("entry", proofs::entry),
     ("lambda_event", events::lambda_event),
+    ("note", proofs::note),
     ("redaction", bodies::redaction),
     ("strict_json", bodies::strict_json),
+    ("tlog_proof", proofs::tlog_proof),
 ];
 
 /// Runs the target of this name on one input.

@@ -1,5 +1,9 @@
 //! Tests of prepared events and the entries in them.
 
+use countersign_proof::{
+    disclosure::{Disclosable, classify},
+    entry::Entry,
+};
 use proptest::prelude::*;
 use serde_json::Map;
 
@@ -157,8 +161,38 @@ fn an_entry_may_have_65535_bytes_and_not_one_more() {
     let salts = Salts::draw(&Random::from_seed(1));
     assert_eq!(
         PreparedEvent::new(&longer, "", EVENT_ID, TENANT_ID, &salts),
-        Err(EntryTooLarge)
+        Err(EntryError::TooLong)
     );
+}
+
+/// Whether a verifier takes the entry, and each disclosure for what it should show.
+fn verifies(prepared: &PreparedEvent) -> bool {
+    let entry = Entry::parse(&prepared.entry);
+    let mut expected = vec![Disclosable::SanitizedArgs, Disclosable::ArgsSalt];
+    expected.extend(prepared.caller_id.as_ref().map(|_| Disclosable::CallerId));
+    let shown: Vec<_> = prepared.disclosures.iter().filter_map(|text| classify(text)).collect();
+    let is_committed = |text: &String| entry.as_ref().is_ok_and(|entry| entry.commits_to(&digest(text)));
+    shown == expected && prepared.disclosures.iter().all(is_committed)
+}
+
+#[test]
+fn a_verifier_takes_the_deepest_arguments_there_may_be() {
+    // A body has at most 64 levels.
+    let deepest = (0..32).fold(json!(1.5), |inner, _| json!({ "inner": [inner] }));
+    assert!(verifies(&prepare(&event().arguments(object(&deepest)), 1)));
+}
+
+#[test]
+fn what_would_not_survive_canonical_json_is_no_entry() {
+    let salts = Salts::draw(&Random::from_seed(1));
+    for latency_ms in [1_i64 << 53, -(1 << 53), i64::MIN] {
+        let slow = NewAuditEvent {
+            latency_ms: Some(latency_ms),
+            ..event()
+        };
+        let prepared = PreparedEvent::new(&slow, "", EVENT_ID, TENANT_ID, &salts);
+        assert_eq!(prepared, Err(EntryError::Invalid("latency_ms")), "{latency_ms}");
+    }
 }
 
 #[test]
@@ -199,6 +233,14 @@ fn every_salt_of_an_event_is_another() {
 }
 
 proptest! {
+    #[test]
+    fn a_verifier_takes_what_was_prepared(texts: [String; 4], labels: Vec<String>, number: f64, seed: u64) {
+        let [caller, note, tool, outcome] = texts;
+        let submitted = event().caller_id(caller).tool(tool).outcome(outcome).risk_labels(labels);
+        let submitted = submitted.arguments(object(&json!({ note: [number, null], "password": "hunter2" })));
+        prop_assert!(verifies(&prepare(&submitted, seed)));
+    }
+
     #[test]
     fn erasing_disclosures_leaves_the_leaf_and_the_rest_verifiable(caller: String, note: String, seed: u64, erased in 0_usize..3) {
         let submitted = event().caller_id(caller).arguments(object(&json!({ "note": note })));
