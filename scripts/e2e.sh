@@ -22,12 +22,21 @@ if [[ $# -gt 0 ]]; then
     exec "$@"
 fi
 
+# A check that exits with 77 could not run here. The others still do, and then that is what this exits with.
+skipped=0
 for check in deployed readme gateway decision_page schedule; do
     printf -- '-- %s\n' "$check"
-    python3 "scripts/e2e/$check.py"
+    code=0
+    python3 "scripts/e2e/$check.py" || code=$?
+    case $code in
+        0) ;;
+        77) skipped=77 ;;
+        *) exit "$code" ;;
+    esac
 done
 printf -- '-- the demo\n'
 "${CARGO_TARGET_DIR:-target}/debug/countersign" demo --keys-file "$COUNTERSIGN_KEYS_FILE"
 # Last, because it looks through all that the others have left behind.
 printf -- '-- leaks\n'
-exec python3 scripts/e2e/leaks.py
+python3 scripts/e2e/leaks.py
+exit "$skipped"

@@ -33,6 +33,7 @@ pub(crate) struct Approval {
     pub(crate) approvals: i64,
     #[serde(default)]
     decisions: Vec<Decision>,
+    policy: Option<Policy>,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) expires_at: DateTime<Utc>,
     #[serde(default)]
@@ -47,6 +48,12 @@ pub(crate) struct ToolCall {
     arguments: Value,
     environment: Option<String>,
     server: Option<String>,
+}
+
+/// The policy that asked for approval.
+#[derive(Debug, Clone, Deserialize)]
+struct Policy {
+    version: i64,
 }
 
 /// One person's vote.
@@ -115,6 +122,13 @@ impl Approval {
         if !self.approver_groups.is_empty() {
             card.row("Approvers", &format!("members of {}", self.approver_groups.join(", ")));
         }
+        card.row(
+            "Asked by",
+            &self.policy.as_ref().map_or_else(
+                || "the requester itself; no policy was consulted".to_owned(),
+                |policy| format!("policy, version {}", policy.version),
+            ),
+        );
         for decision in &self.decisions {
             let note = decision
                 .note
@@ -219,6 +233,7 @@ Reason       Charged twice
 Requester    agent:dev-agent
 Risk         money
 Approvers    members of ops
+Asked by     the requester itself; no policy was consulted
 Vote         APPROVE by user:1
 Expires      in 30m (2026-11-20T09:00:00.000Z)";
         assert_eq!(card, expected);
@@ -251,6 +266,7 @@ Expires      in 30m (2026-11-20T09:00:00.000Z)";
             "Requester",
             "Risk",
             "Approvers",
+            "Asked",
             "Vote",
             "Expires",
             "Caution",

@@ -3,11 +3,11 @@
 //! A redirect is never followed, since the credential would travel with it; and no answer is trusted to be Countersign's
 //! before it has its form.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, thread, time::Duration};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
-use shared::auth::ApiKey;
+use shared::{auth::ApiKey, context::Random};
 use ureq::{
     Agent, Body, RequestBuilder,
     http::{Response, header},
@@ -19,6 +19,12 @@ use crate::{address::Address, exit::Failure};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// On top of the time the server was asked to wait.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Before what did not arrive, or failed for a while, is sent again.
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+];
 const LARGEST_PAGE: &str = "200";
 /// A page of 200 requests of a MiB at most is far below this in practice; it bounds what a stranger can make us hold.
 const LONGEST_ANSWER: u64 = 64 << 20;
@@ -141,6 +147,27 @@ impl Client {
     /// No answer, or an error answer.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.send_post(path, body)?.success()
+    }
+
+    /// A POST that is expected to succeed and takes effect once, however often it has to be sent: when no answer comes, or only
+    /// one that tells of a failure that passes, it is sent again under the same idempotency key.
+    ///
+    /// # Errors
+    /// As [`post`](Self::post), when it was sent for the last time.
+    pub(crate) fn post_once(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let key = format!("{:032x}", u128::from_be_bytes(Random::from_os().bytes()));
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            let request = self.agent.post(format!("{}{path}", self.base));
+            let request = request.header("Idempotency-Key", &key);
+            let sent = self.read(self.prepare(request, Duration::ZERO).send_json(body));
+            match (sent.and_then(Answer::success), pauses.next()) {
+                (Err(failure), Some(pause)) if failure.is_passing || failure.code == "IDEMPOTENCY_IN_FLIGHT" => {
+                    thread::sleep(pause);
+                }
+                (outcome, _) => return outcome,
+            }
+        }
     }
 
     /// A PUT that is expected to succeed.

@@ -20,7 +20,7 @@ def main() -> int:
     browser = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if not browser or not shutil.which("npm"):
         print("SKIPPED: it needs Node, and Chromium on the PATH or named by CHROMIUM")
-        return 0
+        return 77
     with one_at_a_time():
         install()
     script = HERE / "decision_page.mjs"

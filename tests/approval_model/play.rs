@@ -95,18 +95,7 @@ impl World {
                 };
                 let who = self.named(at, *who);
                 let answer = self.request(at, who, *verb).send().await;
-                let expected = model::act(&self.tenant, &self.requests[at].model, who, *verb);
-                counts.answered(name(*verb), &expected, 200);
-                if let Some(after) = compare(&answer, expected, 200)? {
-                    let stood_in = after.version > self.requests[at].model.version
-                        && after.votes.iter().any(|vote| vote.by == who && vote.of != who);
-                    if stood_in {
-                        counts.seen("in somebody's place");
-                    }
-                    self.requests[at].model = after;
-                    agrees(&answer.json(), &self.requests[at], &self.keys)?;
-                }
-                Ok(())
+                self.answered(at, who, *verb, &answer, counts)
             }
             Step::CutOff {
                 who,
@@ -119,11 +108,12 @@ impl World {
                 };
                 let who = self.named(at, *who);
                 let patience = Duration::from_micros(*micros);
-                let answer = tokio::time::timeout(patience, self.request(at, who, *verb).send()).await;
-                let took_effect = self.settle(at, who, *verb).await?;
-                if answer.is_err() {
-                    counts.cut_off(took_effect);
+                if let Ok(answer) = tokio::time::timeout(patience, self.request(at, who, *verb).send()).await {
+                    self.answered(at, who, *verb, &answer, counts)?;
+                    return self.look(at).await;
                 }
+                let took_effect = self.settle(at, who, *verb).await?;
+                counts.cut_off(took_effect);
                 Ok(())
             }
             Step::Delegate { from, to } => self.delegate(*from, *to, counts).await,
@@ -145,6 +135,29 @@ impl World {
                 Ok(())
             }
         }
+    }
+
+    /// Holds an answer against what the model says, and lets the model follow.
+    fn answered(
+        &mut self,
+        at: usize,
+        who: Who,
+        verb: Verb,
+        answer: &Answer,
+        counts: &mut Counts,
+    ) -> Result<(), String> {
+        let expected = model::act(&self.tenant, &self.requests[at].model, who, verb);
+        counts.answered(name(verb), &expected, 200);
+        if let Some(after) = compare(answer, expected, 200)? {
+            let stood_in = after.version > self.requests[at].model.version
+                && after.votes.iter().any(|vote| vote.by == who && vote.of != who);
+            if stood_in {
+                counts.seen("in somebody's place");
+            }
+            self.requests[at].model = after;
+            agrees(&answer.json(), &self.requests[at], &self.keys)?;
+        }
+        Ok(())
     }
 
     fn named(&self, at: usize, who: Who) -> Who {

@@ -38,7 +38,7 @@ pub(crate) fn run(command: &Redeem, client: &Client, output: Output) -> Result<E
 
 /// Redeems the request for this call.
 pub(super) fn redeem(client: &Client, id: Uuid, call: &Value, output: Output) -> Result<Exit, Failure> {
-    let after = client.post(&format!("/api/v1/approvals/{id}/redeem"), &json!({ "tool_call": call }))?;
+    let after = client.post_once(&format!("/api/v1/approvals/{id}/redeem"), &json!({ "tool_call": call }))?;
     let approval = Approval::read(&after)?;
     if approval.status != "CONSUMED" {
         return Err(Failure::failed(format!(

@@ -58,9 +58,12 @@ pub(crate) struct Request {
 /// # Errors
 /// The arguments are no JSON object, or the server refused the request.
 pub(crate) fn run(command: &Request, client: &Client, output: Output) -> Result<Exit, Failure> {
-    let created = client.post("/api/v1/approvals", &command.body(command.call.read()?))?;
+    let created = client.post_once("/api/v1/approvals", &command.body(command.call.read()?))?;
     let approval = Approval::read(&created)?;
-    let token = created["token"].as_str().unwrap_or_default();
+    // Shown with the first answer alone, and that may have been lost on the way.
+    let token = created["token"]
+        .as_str()
+        .unwrap_or("lost with the first answer; wait by the id");
 
     let left = span(approval.expires_at - Clock::system().now());
     output.line(format_args!("id      {}", approval.id))?;

@@ -45,7 +45,7 @@ pub(crate) struct ToolCall {
 /// The server refused the question.
 pub(crate) fn run(command: &ToolCall, client: &Client, output: Output) -> Result<Exit, Failure> {
     let call = command.call.read()?;
-    let answer = client.post("/api/v1/tool-calls", &command.body(call.clone()))?;
+    let answer = client.post_once("/api/v1/tool-calls", &command.body(call.clone()))?;
     output.line(visible(answer["decision"].as_str().unwrap_or_default()))?;
     for reason in answer["reasons"].as_array().into_iter().flatten() {
         output.line(format_args!("  {}", visible(reason.as_str().unwrap_or_default())))?;

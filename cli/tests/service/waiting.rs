@@ -1,12 +1,16 @@
 //! The commands of agents: asking, waiting, redeeming, and what their exit codes tell.
 
-use std::io::{BufRead as _, BufReader};
+use std::{
+    io::{self, BufRead as _, BufReader, Read as _},
+    net::{Shutdown, TcpListener, TcpStream},
+    thread,
+};
 
 use serde_json::{Value, json};
 
 use crate::{
     id_of, start,
-    support::{Ran, of_key, spawn},
+    support::{Ran, of_key, run, spawn},
 };
 
 #[test]
@@ -129,4 +133,57 @@ fn exit_code_0_of_a_tool_call_allows_it() {
     assert_eq!(next()["status"], "APPROVED");
     assert_eq!(next()["status"], "CONSUMED");
     assert_eq!(waiter.wait().expect("it ends").code(), Some(0));
+}
+
+/// Stands before the service and lets the first `lost` answers go astray: what asked for them is done all the same.
+fn losing(lost: usize, url: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let own = format!("http://{}", listener.local_addr().expect("bound"));
+    let server = url.strip_prefix("http://").expect("a URL").to_owned();
+    thread::spawn(move || {
+        for (n, client) in listener.incoming().enumerate() {
+            let (mut client, mut server) = (
+                client.expect("accepted"),
+                TcpStream::connect(&server).expect("it answers"),
+            );
+            let mut asking = client.try_clone().expect("cloned");
+            let mut asked = server.try_clone().expect("cloned");
+            thread::spawn(move || io::copy(&mut asking, &mut asked));
+            if n < lost {
+                let mut first = [0];
+                server.read_exact(&mut first).expect("an answer");
+                client.shutdown(Shutdown::Both).expect("closed");
+            } else {
+                thread::spawn(move || io::copy(&mut server, &mut client));
+            }
+        }
+    });
+    own
+}
+
+#[test]
+fn an_answer_that_was_lost_is_asked_for_again_and_nothing_happens_twice() {
+    let service = start();
+    let agent = |lost: usize, arguments: &[&str]| {
+        let url = losing(lost, &service.url);
+        run(&of_key(&url, &service.with.ours.agent), arguments)
+    };
+    let request = [
+        "request",
+        "--json",
+        "--tool",
+        "payments.refund",
+        "--reason",
+        "Charged twice",
+    ];
+    let asked = agent(1, &request).expect(0).value();
+    assert_eq!(asked["token"], Value::Null, "it was in the answer that was lost");
+    let listed = service.as_approver(&["inbox", "--json"]).expect(0);
+    assert_eq!(listed.stdout.matches(&id_of(&asked)).count(), 1);
+
+    let id = id_of(&asked);
+    service.as_approver(&["approve", &id, "--yes"]).expect(0);
+    agent(2, &["redeem", &id, "--tool", "payments.refund"]).expect(0);
+    // Another run is another redemption.
+    agent(0, &["redeem", &id, "--tool", "payments.refund"]).expect(8);
 }

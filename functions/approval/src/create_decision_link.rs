@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use shared::{
     context::AppContext,
+    data::TenantTx,
     http::{
         ApiError, Attempt, Caller, CreateErrors, IdempotencyKey, Idempotent, NoQuery, Path, Performed, Replayable,
         roles,
@@ -15,7 +16,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    approval::Decision,
+    approval::{Approval, Decision},
     decide::{Decider, authorise},
     door::admit_link,
     events::{self, Actor},
@@ -80,7 +81,7 @@ pub(crate) async fn create_decision_link(
         Attempt::Done(answer) => return Ok(answer),
     };
     let approval = store::find(&mut work, id).await?.ok_or_else(ApiError::not_found)?;
-    authorise(&mut work, &approval, decider.user_id, Decision::Approve).await?;
+    authorise_either(&mut work, &approval, decider.user_id).await?;
     admit_link(&approval)?;
     // As a first vote would be: whoever voted may still turn to a denial.
     transitions::vote(approval.state(), None, Decision::Approve)?;
@@ -99,4 +100,16 @@ pub(crate) async fn create_decision_link(
         expires_at: approval.expires_at,
     };
     work.commit(answer).await
+}
+
+/// Whoever is away may deny what was approved in their name, and can then no longer approve.
+///
+/// # Errors
+/// Why the person may not approve, when they may do neither.
+async fn authorise_either(tx: &mut TenantTx, approval: &Approval, user_id: Uuid) -> Result<(), ApiError> {
+    let Err(refusal) = authorise(tx, approval, user_id, Decision::Approve).await else {
+        return Ok(());
+    };
+    let may_deny = authorise(tx, approval, user_id, Decision::Deny).await;
+    may_deny.map(drop).map_err(|_| refusal)
 }

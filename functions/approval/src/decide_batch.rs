@@ -50,7 +50,8 @@ pub(crate) struct DecisionResults {
     results: Vec<DecisionResult>,
 }
 
-/// What became of one: `status` and `approval` when it was taken, else `error`.
+/// What became of one: `status` when it was taken, else `error`. No more: fifty whole requests may be beyond what an answer
+/// can carry, when all of them are decided already.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DecisionResult {
     /// The request.
@@ -59,10 +60,6 @@ pub(crate) struct DecisionResult {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     status: Option<ApprovalState>,
-    /// The whole request after this vote.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    approval: Option<ApprovalStatus>,
     /// As the route for one decision would have answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -137,16 +134,11 @@ fn read(decisions: Vec<NewDecision>) -> Result<Vec<(Uuid, Decision, Words)>, Api
 
 impl DecisionResult {
     fn new(id: Uuid, decided: Result<ApprovalStatus, ApiError>) -> Self {
-        let (approval, error) = match decided {
-            Ok(approval) => (Some(approval), None),
+        let (status, error) = match decided {
+            Ok(approval) => (Some(approval.status), None),
             Err(error) => (None, Some(error.content())),
         };
-        Self {
-            id,
-            status: approval.as_ref().map(|approval| approval.status),
-            approval,
-            error,
-        }
+        Self { id, status, error }
     }
 
     fn is_outage(&self) -> bool {

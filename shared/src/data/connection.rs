@@ -286,6 +286,13 @@ impl Drop for Connection {
         }
         if !self.is_busy && !self.has_failed && self.away_since.elapsed() < MOST_AWAY {
             let mut at_hand = locked(&self.at_hand);
+            // Those on the bottom are the ones that nobody has needed for long.
+            let due = at_hand
+                .free
+                .extract_if(.., |kept| kept.away_since.elapsed() >= MOST_AWAY);
+            for kept in due {
+                give_back(kept.pooled, &self.returns);
+            }
             if at_hand.waiting == 0 {
                 return at_hand.free.push(Kept {
                     pooled,

@@ -149,5 +149,5 @@ fn the_examples_of_the_guide() {
             decided += 1;
         }
     }
-    assert_eq!(decided, 14);
+    assert_eq!(decided, 20);
 }

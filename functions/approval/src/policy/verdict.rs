@@ -15,8 +15,8 @@ use super::{
 /// texts are shallow and find room on the stack that there is, which spares a mapping for every call.
 const STACK_BYTES: usize = 64 << 20;
 const STACK_BYTES_PER_LEVEL: usize = 64 << 10;
-/// For what does not depend on the text.
-const LEVELS_BESIDES: usize = 8;
+/// For what does not depend on the text: arguments nest up to 64 deep.
+const LEVELS_BESIDES: usize = 72;
 
 /// What becomes of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]

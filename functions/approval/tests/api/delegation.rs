@@ -316,3 +316,28 @@ async fn a_delegation_that_ends_while_the_vote_waits_is_over() {
     refused(&answer);
     assert_eq!(scene.get(&scene.tenant.agent, &id).await["decisions"], json!([]));
 }
+
+#[tokio::test]
+async fn whoever_is_away_gets_a_link_to_deny_what_was_approved_in_their_name() {
+    let scene = Scene::start().await;
+    let (away, delegate) = (&scene.tenant.approver, &scene.tenant.second_approver);
+    let body = request_with(json!({ "approver_groups": ["ops"], "required_approvals": 1 }));
+    let _another_of_ops = scene.person("approver", &["ops"]).await;
+    let asked = scene
+        .ask(request_with(
+            json!({ "approver_groups": ["ops"], "required_approvals": 2 }),
+        ))
+        .await;
+    scene.delegate(away, delegate, NOW).await;
+    let _ = scene.approve(delegate, id(&asked)).await.expect(200);
+    refused(&scene.approve(away, id(&asked)).await);
+    let secret = scene.link(away, id(&asked)).await;
+    let approving = scene.decide_by_link(&asked, &secret, "APPROVE").await;
+    approving.expect_error(403, "NOT_ELIGIBLE");
+    let denied = scene.decide_by_link(&asked, &secret, "DENY").await.expect(200);
+    assert_eq!(denied["status"], "DENIED");
+    // Who may do neither still gets none.
+    let other = scene.ask(body).await;
+    let stranger = scene.person("approver", &["legal"]).await;
+    refused(&scene.act(&stranger, id(&other), "links", json!({})).await);
+}

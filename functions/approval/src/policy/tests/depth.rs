@@ -69,3 +69,18 @@ fn what_is_left_of_a_threads_stack_denies_nothing() {
         }
     }
 }
+
+/// As deep as a body may nest, on a stack that is enough for shallow ones and on one that is not.
+#[test]
+fn deep_arguments_find_their_stack() {
+    for stack_kib in [700, 1 << 10, 5 << 10] {
+        let arguments = (0..31).fold(json!("x"), |inner, _| json!({ "a": [inner] }));
+        let policies = within("context.arguments has b");
+        let decided = std::thread::Builder::new()
+            .stack_size(stack_kib << 10)
+            .spawn(move || decide(&policies, json!({ "b": true, "a": arguments })).effect)
+            .expect("a thread")
+            .join();
+        assert_eq!(decided.expect("no overflow"), Effect::Allow, "on {stack_kib} KiB");
+    }
+}
