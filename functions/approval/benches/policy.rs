@@ -55,7 +55,7 @@ fn policy(n: usize) -> String {
             format!("[\"a {n}\", \"b {n}\"].contains(resource.name)"),
         ),
     };
-    format!("@id(\"p{n}\") {head} when {{ {condition} }};\n")
+    format!("{head} when {{ {condition} }};\n")
 }
 
 fn arguments(n: usize) -> Map<String, Value> {
