@@ -48,6 +48,11 @@ impl Call<'_> {
         uid("Tool", self.tool)
     }
 
+    /// The tool, as what is done.
+    pub(super) fn action(&self) -> Result<EntityUid, Refused> {
+        uid("Action", self.tool)
+    }
+
     /// Caller and tool, with what is known of them.
     pub(super) fn entities(&self) -> Result<Entities, Refused> {
         let text = |text: &str| Expression::new_string(text.to_owned());
@@ -88,7 +93,7 @@ impl Call<'_> {
         }
         let request = Request::new(
             self.principal()?,
-            uid("Action", "call")?,
+            self.action()?,
             self.resource()?,
             Context::from_pairs(context)?,
             None,

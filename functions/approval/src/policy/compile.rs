@@ -1,7 +1,7 @@
 //! From a text to policies that can decide, or to what is wrong with it and where.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     iter::zip,
 };
 
@@ -9,6 +9,7 @@ use cedar_policy::{Policy, PolicyId, PolicySet, Schema, SchemaFragment, Validati
 use serde_json::Value;
 
 use super::{
+    actions,
     annotations::Notes,
     arguments::Shape,
     compiled::{CompiledPolicies, Group},
@@ -27,6 +28,12 @@ const STACK_BYTES: usize = 32 << 20;
 /// One policy of a text.
 struct Written {
     policy: Policy,
+    /// As it is validated along with others.
+    generic: Policy,
+    /// As it is asked.
+    evaluated: Policy,
+    /// The actions that it names.
+    actions: BTreeSet<String>,
     /// Where it begins, in bytes.
     offset: usize,
     notes: Notes,
@@ -80,8 +87,18 @@ fn read(text: &str) -> Result<Vec<Written>, Flaw> {
                 Flaw::at(text, offset + within, misnoted.message)
             })?;
             let json = policy.to_json().map_err(|error| Flaw::found(text, &error, offset))?;
+            if actions::compares_with_any(&json) {
+                let message = "Action::\"call\" stands for every tool in a scope, and in a condition for none";
+                return Err(Flaw::at(text, offset, message));
+            }
+            let unread = |error: String| Flaw::at(text, offset, error);
+            let generic = actions::generic(policy, &json).map_err(unread)?;
+            let evaluated = actions::widened(policy, &json).map_err(unread)?;
             Ok(Written {
                 policy: policy.clone(),
+                generic,
+                evaluated,
+                actions: actions::named_in(&json),
                 offset,
                 notes,
                 reads: read_by(&json),
@@ -124,12 +141,16 @@ fn validate(text: &str, policies: &[Written]) -> Result<(), Flaw> {
     }
     let base = schema_json().map_err(|error| Flaw::at(text, 0, error))?;
     for (shape, members) in alike {
-        if first_flaw(text, &base, &shape, &members)?.is_none() {
+        let schema = declare(text, &base, &shape, &members, [])?;
+        let generic = members.iter().map(|written| &written.generic);
+        if first_flaw(text, schema, generic, &members)?.is_none() {
             continue;
         }
-        // A policy may err only because of what another reads, so each is asked by itself.
+        // A policy may err only because of what another reads, so each is asked by itself; and as it was written, which tells
+        // where it errs.
         for written in members {
-            if let Some(flaw) = first_flaw(text, &base, &written.reads, &[written])? {
+            let schema = declare(text, &base, &written.reads, &[written], &written.actions)?;
+            if let Some(flaw) = first_flaw(text, schema, [&written.policy], &[written])? {
                 return Err(flaw);
             }
         }
@@ -142,21 +163,39 @@ fn schema_json() -> Result<Value, String> {
     fragment.to_json_value().map_err(|error| error.to_string())
 }
 
-fn first_flaw(text: &str, base: &Value, arguments: &Shape, policies: &[&Written]) -> Result<Option<Flaw>, Flaw> {
+/// The published schema with these arguments, and with these actions declared as the one it has.
+fn declare<'a>(
+    text: &str,
+    base: &Value,
+    arguments: &Shape,
+    policies: &[&Written],
+    named: impl IntoIterator<Item = &'a String>,
+) -> Result<Schema, Flaw> {
     let mut declared = base.clone();
     declared[""]["commonTypes"]["Arguments"] = arguments.schema();
-    let schema = Schema::from_json_value(declared).map_err(|error| {
+    for action in named {
+        declared[""]["actions"][action] = base[""]["actions"][actions::ANY].clone();
+    }
+    Schema::from_json_value(declared).map_err(|error| {
         // Cedar has names of its own that no attribute can have.
         let offset = policies.first().map_or(0, |written| written.offset);
         Flaw::at(text, offset, error.to_string())
-    })?;
-    let set = PolicySet::from_policies(policies.iter().map(|written| written.policy.clone()))
+    })
+}
+
+fn first_flaw<'a>(
+    text: &str,
+    schema: Schema,
+    policies: impl IntoIterator<Item = &'a Policy>,
+    written: &[&Written],
+) -> Result<Option<Flaw>, Flaw> {
+    let set = PolicySet::from_policies(policies.into_iter().cloned())
         .map_err(|error| Flaw::at(text, 0, error.to_string()))?;
     let outcome = Validator::new(schema).validate(&set, ValidationMode::Strict);
     let flaw = outcome
         .validation_errors()
         .map(|error| {
-            let policy = policies.iter().find(|written| written.policy.id() == error.policy_id());
+            let policy = written.iter().find(|written| written.policy.id() == error.policy_id());
             Flaw::found(text, error, policy.map_or(0, |written| written.offset))
         })
         .min_by_key(|flaw| (flaw.line, flaw.column));
@@ -171,8 +210,8 @@ fn prepare(text: &str, policies: Vec<Written>, deepest: usize) -> Result<Compile
     let numbers = zip(policies.iter().map(|written| written.policy.id().clone()), 0..).collect();
     for written in policies {
         let decimals = written.reads.decimals();
-        readers.push(Reader::new(&written.policy, written.reads));
-        groups.entry(decimals).or_default().push(written.policy);
+        readers.push(Reader::new(&written.evaluated, written.reads));
+        groups.entry(decimals).or_default().push(written.evaluated);
         notes.push(written.notes);
     }
     let groups = groups

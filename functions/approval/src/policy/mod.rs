@@ -1,10 +1,11 @@
 //! Policies: what a tenant's text says about a tool call. Pure: no SQL, no HTTP.
 //!
-//! `text` finds places in the text and bounds its nesting, `annotations` reads what Cedar leaves to us, `reading` finds the types
+//! `text` finds places in the text and bounds its nesting, `annotations` reads what Cedar leaves to us, `actions` makes tools actions, `reading` finds the types
 //! of the arguments that a policy reads, `arguments` declares them, `compile` puts it all together, `call` turns a tool call
 //! into Cedar's terms, `types` tells where its arguments are not what a policy reads, and `verdict` decides: an error denies,
 //! then a forbid, then a permit asks for approval, then a permit allows, and what nothing matches asks one person.
 
+mod actions;
 mod annotations;
 mod arguments;
 mod call;

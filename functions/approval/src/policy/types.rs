@@ -6,16 +6,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use cedar_policy::{EntityUid, Policy, PrincipalConstraint, ResourceConstraint};
+use cedar_policy::{ActionConstraint, EntityUid, Policy, PrincipalConstraint, ResourceConstraint};
 use serde_json::{Map, Value};
 
-use super::{arguments::Shape, call::Numeral};
+use super::{actions::admits, arguments::Shape, call::Numeral};
 
-/// Whose calls, and of which tool, a policy is about, and what it reads of their arguments. A policy about actions other
-/// than `call` does not validate, so that every policy is about that one.
+/// Whose calls, and of which tool, a policy is about, and what it reads of their arguments.
 #[derive(Debug)]
 pub(super) struct Reader {
     principal: PrincipalConstraint,
+    action: ActionConstraint,
     resource: ResourceConstraint,
     reads: Shape,
 }
@@ -24,6 +24,7 @@ impl Reader {
     pub(super) fn new(policy: &Policy, reads: Shape) -> Self {
         Self {
             principal: policy.principal_constraint(),
+            action: policy.action_constraint(),
             resource: policy.resource_constraint(),
             reads,
         }
@@ -33,10 +34,11 @@ impl Reader {
     pub(super) fn mismatch(
         &self,
         caller: &EntityUid,
+        action: &EntityUid,
         tool: &EntityUid,
         arguments: &Map<String, Value>,
     ) -> Option<String> {
-        if !self.is_about(caller, tool) {
+        if !self.is_about(caller, action, tool) {
             return None;
         }
         let mut checking = Checking::default();
@@ -53,7 +55,7 @@ impl Reader {
     }
 
     /// Callers and tools are in no groups: each is only in itself.
-    fn is_about(&self, caller: &EntityUid, tool: &EntityUid) -> bool {
+    fn is_about(&self, caller: &EntityUid, action: &EntityUid, tool: &EntityUid) -> bool {
         let by_caller = match &self.principal {
             PrincipalConstraint::Any => true,
             PrincipalConstraint::Eq(uid) | PrincipalConstraint::In(uid) => uid == caller,
@@ -66,7 +68,7 @@ impl Reader {
             ResourceConstraint::Is(kind) => kind == tool.type_name(),
             ResourceConstraint::IsIn(kind, uid) => kind == tool.type_name() && uid == tool,
         };
-        by_caller && of_tool
+        by_caller && of_tool && admits(&self.action, action)
     }
 }
 

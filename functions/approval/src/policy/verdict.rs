@@ -105,9 +105,10 @@ impl CompiledPolicies {
         let entities = call.entities().map_err(refused)?;
         let authorizer = Authorizer::new();
         let (caller, tool) = (call.principal().map_err(refused)?, call.resource().map_err(refused)?);
+        let action = call.action().map_err(refused)?;
         let mut heard = Heard::default();
         for (number, reader) in self.readers.iter().enumerate() {
-            if let Some(mismatch) = reader.mismatch(&caller, &tool, call.arguments) {
+            if let Some(mismatch) = reader.mismatch(&caller, &action, &tool, call.arguments) {
                 heard.erred.push((number, mismatch));
             }
         }
