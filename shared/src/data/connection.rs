@@ -4,14 +4,7 @@
 //! quarter of an hour, and all the while a pool of one would have no connection. So this side counts as well, and closes
 //! a connection whose answer did not come, since whatever it said later would be taken for the answer to something else.
 
-use std::{
-    fmt, io,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{fmt, io, sync::Arc, time::Duration};
 
 use futures_util::{
     StreamExt as _, TryStreamExt as _,
@@ -19,18 +12,13 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use sqlx::{
-    Either, Error, Execute, Executor, PgConnection, PgPool, Postgres, SqlStr,
-    pool::PoolConnection,
+    Either, Error, Execute, Executor, PgConnection, Postgres, SqlStr,
     postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo},
 };
 use sqlx_core::describe::Describe;
-use tokio::{runtime::Handle, sync::Notify, time::timeout};
+use tokio::time::timeout;
 
-/// How long a connection may take to come back to its pool: a rollback and a ping.
-const MOST_RETURNING: Duration = Duration::from_secs(1);
-
-/// How long a connection may stay away from its pool, which closes those that are old or idle.
-const MOST_AWAY: Duration = Duration::from_mins(1);
+use super::stock::{Stock, Taken};
 
 /// Postgres did not answer for as long as this side was ready to wait.
 pub(super) fn overdue() -> Error {
@@ -43,23 +31,16 @@ pub(super) fn overdue() -> Error {
 /// A pool of [`Connection`]s. As an executor it runs each statement on one of them.
 #[derive(Clone)]
 pub struct Connections {
-    pool: PgPool,
+    stock: Arc<Stock>,
     patience: Duration,
-    /// Unused for longer than this, a connection is looked at by the pool before it is used.
-    idle_check: Duration,
-    at_hand: Arc<Mutex<AtHand>>,
-    returns: Arc<Returns>,
 }
 
 impl Connections {
-    /// Connections that wait for `patience` at most for any one answer. The pool looks at those that idled for `idle_check`.
-    pub(super) fn new(pool: PgPool, patience: Duration, idle_check: Duration) -> Self {
+    /// Connections that wait for `patience` at most for any one answer.
+    pub(super) fn new(stock: Stock, patience: Duration) -> Self {
         Self {
-            pool,
+            stock: Arc::new(stock),
             patience,
-            idle_check,
-            at_hand: Arc::default(),
-            returns: Arc::default(),
         }
     }
 
@@ -76,45 +57,19 @@ impl Connections {
     /// # Errors
     /// None could be had within `DATABASE_ACQUIRE_TIMEOUT_MS`.
     pub async fn acquire(&self) -> Result<Connection, Error> {
-        let (pooled, away_since) = match self.take_or_wait() {
-            Ok(kept) => (kept.pooled, kept.away_since),
-            // Boxed, so that the types of the futures around it do not grow beyond what the compiler takes.
-            Err(_waiting) => (Box::pin(self.pool.acquire()).await?, Instant::now()),
-        };
         Ok(Connection {
-            pooled: Some(pooled),
-            away_since,
+            taken: Some(self.stock.take().await?),
+            stock: Arc::clone(&self.stock),
             patience: self.patience,
             is_busy: false,
             is_spoiled: false,
             has_failed: false,
-            at_hand: Arc::clone(&self.at_hand),
-            returns: Arc::clone(&self.returns),
         })
-    }
-
-    /// A connection that is at hand, or else a place among those who wait for one from the pool.
-    fn take_or_wait(&self) -> Result<Kept, Waiting> {
-        let mut at_hand = locked(&self.at_hand);
-        match at_hand.free.pop() {
-            Some(kept) if kept.since.elapsed() < self.idle_check => return Ok(kept),
-            // The pool pings it before it gives it out again.
-            Some(stale) => give_back(stale.pooled, &self.returns),
-            None => {}
-        }
-        at_hand.waiting += 1;
-        Err(Waiting(Arc::clone(&self.at_hand)))
     }
 
     /// Returns when no connection is on its way back.
     pub(super) async fn all_returned(&self) {
-        loop {
-            let next = self.returns.ended.notified();
-            if self.returns.under_way.load(Ordering::SeqCst) == 0 {
-                return;
-            }
-            next.await;
-        }
+        self.stock.all_returned().await;
     }
 }
 
@@ -124,99 +79,18 @@ impl fmt::Debug for Connections {
     }
 }
 
-/// Connections that were let go of in good order and can be used again as they are.
-///
-/// The pool pings every connection that comes back to it, which would be a round trip for each transaction and each read outside
-/// of one. What is here is still the pool's: it counts among its connections, and goes back when somebody waits there.
-#[derive(Default)]
-struct AtHand {
-    free: Vec<Kept>,
-    /// How many wait for a connection from the pool. Counted under the lock under which connections are kept, so that none is
-    /// kept while somebody waits.
-    waiting: usize,
-}
-
-impl Drop for AtHand {
-    fn drop(&mut self) {
-        for kept in self.free.drain(..) {
-            // The pool would take it back in a task, and there may be no runtime any more.
-            drop(kept.pooled.detach());
-        }
-    }
-}
-
-struct Kept {
-    pooled: PoolConnection<Postgres>,
-    since: Instant,
-    /// When it left the pool.
-    away_since: Instant,
-}
-
-/// A place among those who wait.
-struct Waiting(Arc<Mutex<AtHand>>);
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        locked(&self.0).waiting -= 1;
-    }
-}
-
-fn locked(at_hand: &Mutex<AtHand>) -> MutexGuard<'_, AtHand> {
-    at_hand.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Gives a connection back to its pool, which rolls back what is open on it; or closes it where there is no runtime to do so.
-fn give_back(mut pooled: PoolConnection<Postgres>, returns: &Arc<Returns>) {
-    let Ok(runtime) = Handle::try_current() else {
-        return drop(pooled.detach());
-    };
-    let back = pooled.return_to_pool();
-    let under_way = Return::begin(returns);
-    runtime.spawn(async move {
-        // Given up half way it is closed, and its place in the pool is free.
-        let _ = timeout(MOST_RETURNING, back).await;
-        drop(under_way);
-    });
-}
-
-/// The connections on their way back to the pool, each perhaps with a transaction to roll back.
-#[derive(Default)]
-struct Returns {
-    under_way: AtomicUsize,
-    ended: Notify,
-}
-
-/// One of them.
-struct Return(Arc<Returns>);
-
-impl Return {
-    fn begin(returns: &Arc<Returns>) -> Self {
-        returns.under_way.fetch_add(1, Ordering::SeqCst);
-        Self(Arc::clone(returns))
-    }
-}
-
-impl Drop for Return {
-    fn drop(&mut self) {
-        self.0.under_way.fetch_sub(1, Ordering::SeqCst);
-        self.0.ended.notify_waiters();
-    }
-}
-
 /// A connection on which every answer is waited for in bounded time. It goes back to its pool when dropped, or is closed
 /// when it is no longer sound.
 pub struct Connection {
     /// There until it is dropped.
-    pooled: Option<PoolConnection<Postgres>>,
-    away_since: Instant,
+    taken: Option<Taken>,
+    stock: Arc<Stock>,
     patience: Duration,
     /// Something was asked and not heard to the end, or is still to be sent.
     is_busy: bool,
     is_spoiled: bool,
     /// A statement failed, and with it whatever transaction it was in.
     has_failed: bool,
-    at_hand: Arc<Mutex<AtHand>>,
-    returns: Arc<Returns>,
 }
 
 impl Connection {
@@ -253,7 +127,7 @@ impl Connection {
     /// The bare connection, for what does not wait and is sent along with what comes next.
     pub(super) fn unbounded(&mut self) -> Option<&mut PgConnection> {
         self.is_busy = true;
-        self.pooled.as_deref_mut()
+        self.taken.as_deref_mut()
     }
 
     fn parts(&mut self) -> Result<(&mut PgConnection, Judge<'_>), Error> {
@@ -264,7 +138,7 @@ impl Connection {
             is_spoiled: &mut self.is_spoiled,
             has_failed: &mut self.has_failed,
         };
-        let connection = self.pooled.as_deref_mut().ok_or(Error::PoolClosed)?;
+        let connection = self.taken.as_deref_mut().ok_or(Error::PoolClosed)?;
         Ok((connection, judge))
     }
 }
@@ -277,31 +151,16 @@ impl fmt::Debug for Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let Some(pooled) = self.pooled.take() else {
+        let Some(taken) = self.taken.take() else {
             return;
         };
         if self.is_spoiled {
-            // Not with a farewell, which would have to be waited for: the server rolls back when it sees the end.
-            return drop(pooled.detach());
+            taken.close();
+        } else if self.is_busy || self.has_failed {
+            self.stock.give_back(taken);
+        } else {
+            self.stock.keep(taken);
         }
-        if !self.is_busy && !self.has_failed && self.away_since.elapsed() < MOST_AWAY {
-            let mut at_hand = locked(&self.at_hand);
-            // Those on the bottom are the ones that nobody has needed for long.
-            let due = at_hand
-                .free
-                .extract_if(.., |kept| kept.away_since.elapsed() >= MOST_AWAY);
-            for kept in due {
-                give_back(kept.pooled, &self.returns);
-            }
-            if at_hand.waiting == 0 {
-                return at_hand.free.push(Kept {
-                    pooled,
-                    since: Instant::now(),
-                    away_since: self.away_since,
-                });
-            }
-        }
-        give_back(pooled, &self.returns);
     }
 }
 

@@ -8,6 +8,7 @@ pub mod catalogue;
 mod connection;
 mod migrations;
 mod pool;
+mod stock;
 mod tenant_tx;
 mod transaction;
 

@@ -10,7 +10,7 @@ use sqlx::{
 use tokio::time::timeout;
 use tracing::subscriber::{NoSubscriber, with_default};
 
-use super::{Connections, TenantScope, TenantTx, Transaction, connection::overdue};
+use super::{Connections, TenantScope, TenantTx, Transaction, connection::overdue, stock::Stock};
 use crate::config::DatabaseConfig;
 
 /// How long an answer may wait for its connection to come back.
@@ -64,7 +64,7 @@ impl Database {
             .connect_lazy_with(options);
         let statement_timeout = Duration::from_millis(config.statement_timeout_ms);
         Ok(Self {
-            connections: Connections::new(pool, statement_timeout, idle_check),
+            connections: Connections::new(Stock::new(pool, idle_check), statement_timeout),
             statement_timeout,
         })
     }
