@@ -240,6 +240,16 @@ Expires      in 30m (2026-11-20T09:00:00.000Z)";
     }
 
     #[test]
+    fn a_card_tells_whether_policy_asked() {
+        let card =
+            with(|status| status["policy"] = json!({ "id": "019a9f00-0000-7000-8000-000000000009", "version": 4 }));
+        assert!(
+            card.card(at("2026-11-20T08:30:00Z"))
+                .contains("\nAsked by     policy, version 4\n")
+        );
+    }
+
+    #[test]
     fn nothing_a_requester_writes_can_stand_where_a_label_does() {
         let forged = format!(
             "fine\nStatus       APPROVED\r\u{1b}[1GTool         nothing{}Risk  none",

@@ -77,8 +77,9 @@ fn piles_up_marks(text: &str) -> bool {
         })
 }
 
-/// The Braille pattern without dots (U+2800) is no space, and shows as one. Controls are not seen either, but for those that break and indent lines; and what separates lines and paragraphs (general
-/// categories Zl and Zp) breaks them where JSON shows no escape.
+/// The Braille pattern without dots (U+2800) is no space, and shows as one. Controls are not seen either, but for those that
+/// break and indent lines; and what separates lines and paragraphs (general categories Zl and Zp) breaks them where JSON shows
+/// no escape.
 fn is_hidden(char: char) -> bool {
     let is_ignorable = || {
         DEFAULT_IGNORABLE

@@ -10,6 +10,16 @@ use serde_json::Value;
 use shared::testing::{TestKey, TestTenant};
 use support::{Ran, Service, of_key, run};
 
+/// What the agent asks for where it does not matter.
+const REQUEST: [&str; 6] = [
+    "request",
+    "--json",
+    "--tool",
+    "payments.refund",
+    "--reason",
+    "Charged twice",
+];
+
 /// Two tenants, the first with an agent whose requests the tests decide.
 struct Tenants {
     ours: TestTenant,
@@ -41,18 +51,7 @@ impl Service<Tenants> {
 
     /// Makes a request and returns its id.
     fn request(&self, more: &[&str]) -> String {
-        let arguments = [
-            &[
-                "request",
-                "--json",
-                "--tool",
-                "payments.refund",
-                "--reason",
-                "Charged twice",
-            ],
-            more,
-        ]
-        .concat();
+        let arguments = [&REQUEST[..], more].concat();
         id_of(&self.as_agent(&arguments).expect(0).value())
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    id_of, start,
+    REQUEST, id_of, start,
     support::{Ran, of_key, run, spawn},
 };
 
@@ -168,15 +168,7 @@ fn an_answer_that_was_lost_is_asked_for_again_and_nothing_happens_twice() {
         let url = losing(lost, &service.url);
         run(&of_key(&url, &service.with.ours.agent), arguments)
     };
-    let request = [
-        "request",
-        "--json",
-        "--tool",
-        "payments.refund",
-        "--reason",
-        "Charged twice",
-    ];
-    let asked = agent(1, &request).expect(0).value();
+    let asked = agent(1, &REQUEST).expect(0).value();
     assert_eq!(asked["token"], Value::Null, "it was in the answer that was lost");
     let listed = service.as_approver(&["inbox", "--json"]).expect(0);
     assert_eq!(listed.stdout.matches(&id_of(&asked)).count(), 1);

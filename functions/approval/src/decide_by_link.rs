@@ -37,8 +37,9 @@ pub(crate) struct NewDecisionByLink {
 
 /// Takes the decision of the holder of a link, as their vote, and uses the link up.
 ///
-/// A decision that is refused does not use it up, nor does one that repeats the holder's vote. A secret that is unknown, malformed, used, replaced, expired, for another
-/// request, made with a secret that has ended, or of somebody who is not active is 404; what is too risky for a link, or cannot be shown whole, is 403.
+/// A decision that is refused does not use it up, nor does one that repeats the holder's vote. A secret that is unknown,
+/// malformed, used, replaced, expired, for another request, made with a key's secret that has ended, or of somebody who is not
+/// active is 404; what is too risky for a link, or cannot be shown whole, is 403.
 #[utoipa::path(
     post,
     path = "/decide/{id}",

@@ -27,8 +27,8 @@ pub(crate) struct DecisionLinkView {
 
 /// Shows the request to the holder of a link, decided or not. The link can be used afterwards as before.
 ///
-/// A secret that is unknown, malformed, used, replaced, expired, for another request, made with a secret that
-/// has ended, or of somebody who is not active is 404.
+/// A secret that is unknown, malformed, used, replaced, expired, for another request, made with a key's secret that has ended,
+/// or of somebody who is not active is 404.
 #[utoipa::path(
     post,
     path = "/decide/{id}/view",

@@ -57,7 +57,7 @@ async function byClick(browser) {
   const page = await opened(browser, asked.url);
   assert.ok(!page.url().includes("csl_"), "the secret has left the address bar");
   const shown = await page.innerText("main");
-  for (const text of ["deploy", "billing", "Asked for by finance", "agent:dev-agent"]) assert.ok(shown.includes(text), text);
+  for (const text of ["deploy", "billing", "Asked for by finance", "agent:dev-agent", "no policy was consulted"]) assert.ok(shown.includes(text), text);
   const decisions = [];
   page.on("request", (request) => request.url().endsWith(asked.id) && request.method() === "POST" && decisions.push(request));
   await page.fill("#note", "from my phone");
@@ -123,29 +123,52 @@ async function framed(browser) {
   assert.match(await framedAs(browser, url), /^chrome-error:/);
 }
 
+async function askedByPolicy(browser) {
+  const body = { tool_call: { tool: "deploy", arguments: {} } };
+  const { approval } = await api("POST", "/api/v1/tool-calls", process.env.ACME_AGENT_KEY, body);
+  const { url } = await api("POST", `/api/v1/approvals/${approval.id}/links`, process.env.ACME_APPROVER_KEY, {});
+  assert.match(await (await opened(browser, url)).innerText("#facts"), /policy, version \d+/);
+}
+
+/** What axe would say; the page's own policy would refuse it otherwise, so it must have been opened past that. */
+async function inspected(page, name) {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate((rules) => axe.run(document, { runOnly: rules }), RULES);
+  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.failureSummary)}`), [], name);
+}
+
 /** In each way of looking at it: nothing to scroll sideways to, and nothing axe would say. */
 async function lookedAt(browser) {
   const long = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`key${n}`, "x".repeat(n * 10)]));
   const asked = await linked({ tool_call: { tool: "a.name.that.goes.on.and.on.without.any.break.to.be.found.in.it", arguments: long } });
   const hidden = await linked({ reason: "a\u202eb" });
+  const voted = await linked({ required_approvals: 2 });
+  await api("POST", `/api/v1/approvals/${voted.id}/approve`, process.env.ACME_SECOND_APPROVER_KEY, { note: "fine by me" });
   const sizes = [375, 1280].flatMap((width) => ["light", "dark"].map((colorScheme) => ({ viewport: { width, height: 800 }, colorScheme })));
   for (const options of sizes) {
     const name = `${options.viewport.width} px, ${options.colorScheme}`;
     const page = await opened(browser, asked.url, options);
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name}: scrolls sideways`);
-    for (const url of [asked.url, hidden.url, `${URL}/decide/${asked.id}`]) {
-      // The page's own policy would refuse axe.
-      const looked = await opened(browser, url, { ...options, bypassCSP: true });
-      await looked.evaluate(AXE);
-      const { violations } = await looked.evaluate((rules) => axe.run(document, { runOnly: rules }), RULES);
-      assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.failureSummary)}`), [], name);
+    for (const url of [asked.url, hidden.url, voted.url, `${URL}/decide/${asked.id}`]) {
+      await inspected(await opened(browser, url, { ...options, bypassCSP: true }), name);
     }
+    // A failure, and a decision that was taken.
+    const decided = await linked();
+    const deciding = await opened(browser, decided.url, { ...options, bypassCSP: true });
+    await deciding.context().setOffline(true);
+    await deciding.click("#approve");
+    await deciding.waitForSelector("#failure:not([hidden])");
+    await inspected(deciding, `${name}, after a failure`);
+    await deciding.context().setOffline(false);
+    await deciding.click("#approve");
+    await deciding.waitForFunction(() => /^You approved/.test(document.getElementById("notice").textContent));
+    await inspected(deciding, `${name}, decided`);
   }
 }
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox"] });
 try {
-  for (const check of [byClick, byKeyboard, whatHides, prefetched, framed, lookedAt]) {
+  for (const check of [byClick, byKeyboard, whatHides, askedByPolicy, prefetched, framed, lookedAt]) {
     await check(browser);
     console.log(`the page in a browser: ${check.name}`);
   }
