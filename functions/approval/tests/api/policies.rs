@@ -282,3 +282,21 @@ async fn versions_can_be_neither_changed_nor_removed() {
         assert!(refused.to_string().contains("permission denied"), "{refused}");
     }
 }
+
+#[tokio::test]
+async fn a_policy_names_the_tool_as_its_action() {
+    let scene = Scene::start().await;
+    let cedar = r#"@id("deploys") permit (principal, action == Action::"deploy", resource);"#;
+    let _ = scene.put_policies(&scene.tenant.admin, cedar).await.expect(200);
+    for (tool, decision, policy_ids) in [
+        ("deploy", "ALLOW", json!(["deploys"])),
+        ("destroy", "REQUIRE_APPROVAL", json!([])),
+    ] {
+        let body = json!({ "tool_call": { "tool": tool, "arguments": {} } });
+        let decided = scene.call_tool(&scene.tenant.agent, body).await.expect(200);
+        assert_eq!(
+            (&decided["decision"], &decided["policy_ids"]),
+            (&json!(decision), &policy_ids)
+        );
+    }
+}
